@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup';
+
+/** The build every package shares: ESM and CJS with types, one file an entry, nothing of a dependency bundled. */
+export const library = (entry: string[] = ['src/index.ts']) =>
+  defineConfig({
+    entry,
+    format: ['esm', 'cjs'],
+    dts: true,
+    clean: true,
+    shims: true,
+    sourcemap: true,
+    target: 'es2022',
+    tsconfig: '../../tsconfig.build.json',
+  });
