@@ -45,8 +45,8 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(inputs: tf.Tensor | t
   registerOnce(tf.getBackend());
   let single = false;
   const run = () => {
-    const firstOwn = tf.engine().nextTensorId();
-    const result = tf.tidy(() => {
+    const firstOwn = tf.engine().state.nextTensorId;
+    return tf.tidy(() => {
       const out: tf.Tensor | tf.Tensor[] = fn(...list);
       single = !Array.isArray(out);
       // a tensor older than this call, or handed out twice, is copied: the caller owns what it receives
@@ -57,7 +57,6 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(inputs: tf.Tensor | t
         return own ? t : tf.clone(t);
       });
     });
-    return result;
   };
   // The inputs are captured, not passed: a node without inputs is on no path that a gradient could take.
   const out = tf.engine().runKernel(kernelName, {}, { run } as unknown as tf.NamedAttrMap) as unknown as tf.Tensor[];
