@@ -39,13 +39,16 @@ export type TensorFunction<R extends tf.Tensor | tf.Tensor[]> = (...inputs: tf.T
  * console.log(grads[w.name]?.dataSync()[0]); // 3
  * ```
  */
-export function offTape<R extends tf.Tensor | tf.Tensor[]>(inputs: tf.Tensor | tf.Tensor[], fn: TensorFunction<R>): R {
+export function offTape<R extends tf.Tensor | tf.Tensor[]>(
+  inputs: tf.Tensor | tf.Tensor[],
+  fn: TensorFunction<R>,
+): R {
   const list = Array.isArray(inputs) ? inputs : [inputs];
   for (const input of list) assertSingleTfjs(input);
   registerOnce(tf.getBackend());
   let single = false;
   const run = () => {
-    const firstOwn = tf.engine().state.nextTensorId;
+    const firstOwn = nextTensorId();
     return tf.tidy(() => {
       const out: tf.Tensor | tf.Tensor[] = fn(...list);
       single = !Array.isArray(out);
@@ -59,7 +62,9 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(inputs: tf.Tensor | t
     });
   };
   // The inputs are captured, not passed: a node without inputs is on no path that a gradient could take.
-  const out = tf.engine().runKernel(kernelName, {}, { run } as unknown as tf.NamedAttrMap) as unknown as tf.Tensor[];
+  const out = tf
+    .engine()
+    .runKernel(kernelName, {}, { run } as unknown as tf.NamedAttrMap) as unknown as tf.Tensor[];
   return (single ? out[0] : out) as R;
 }
 
@@ -70,4 +75,9 @@ function registerOnce(backendName: string): void {
     backendName,
     kernelFunc: ({ attrs }) => (attrs as unknown as { run: () => tf.Tensor[] }).run(),
   });
+}
+
+/** The id that the engine gives to the next tensor: every tensor made from here on has it or a larger one. */
+function nextTensorId(): number {
+  return (tf.engine() as unknown as { nextTensorId(): number }).nextTensorId();
 }

@@ -16,14 +16,18 @@ export function assertSingleTfjs(tensor: tf.Tensor): void {
   throw new DuplicateTfjsError({
     what: 'two copies of @tensorflow/tfjs-core are loaded in this process',
     expected: `tensors of the copy that e3va imports (version ${tf.version_core})`,
-    received: files.length > 1 ? `tensors of another copy; loaded are ${files.join(' and ')}` : 'tensors of another copy',
+    received:
+      files.length > 1
+        ? `tensors of another copy; loaded are ${files.join(' and ')}`
+        : 'tensors of another copy',
     fix: "install one version only ('npm ls @tensorflow/tfjs-core' shows who asks for which, 'npm dedupe' joins them)",
   });
 }
 
 /** The files of the tfjs-core copies that Node has loaded; none in a browser. */
 function loadedCopies(): string[] {
-  const builtin = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process?.getBuiltinModule;
+  const builtin = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process
+    ?.getBuiltinModule;
   const cache = (builtin?.('node:module') as { _cache?: Record<string, unknown> } | undefined)?._cache ?? {};
   return Object.keys(cache).filter((file) => /tfjs-core[\\/]dist[\\/]tf-core\.node(\.min)?\.js$/.test(file));
 }
