@@ -1,5 +1,12 @@
 export { DuplicateTfjsError, E3vaError, type ErrorParts, ShapeError } from './errors.ts';
 export { gelu } from './gelu.ts';
+export {
+  highwayStage,
+  type LowRankWeights,
+  type PkqWeights,
+  type PqWeights,
+  type SynthesisedWeights,
+} from './highway.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
 export { assertSingleTfjs } from './single-tfjs.ts';
