@@ -1,0 +1,43 @@
+/** The parts of an error message: what happened, what was expected, what was received, and what to do about it. */
+export interface MetricsErrorParts {
+  what: string;
+  expected?: string;
+  received?: string;
+  fix?: string;
+}
+
+/** The mark that every e3va error carries, so that `E3vaError.isInstance` of another package recognises these too. */
+const mark = Symbol.for('@e3va/error');
+
+/**
+ * Base class of the errors of this package. It keeps the message contract of `E3vaError` in
+ * `@e3va/highway-grad` (what, `expected:`, `received:`, `to do:`) without importing TensorFlow.js.
+ */
+export class MetricsError extends Error {
+  /** The parts that the message was made of. */
+  readonly parts: MetricsErrorParts;
+
+  constructor(parts: MetricsErrorParts) {
+    super(messageOf(parts));
+    this.name = new.target.name;
+    this.parts = parts;
+    Object.defineProperty(this, mark, { value: true });
+  }
+}
+
+function messageOf({ what, expected, received, fix }: MetricsErrorParts): string {
+  const lines = [what];
+  if (expected !== undefined) lines.push(`  expected: ${expected}`);
+  if (received !== undefined) lines.push(`  received: ${received}`);
+  if (fix !== undefined) lines.push(`  to do: ${fix}`);
+  return lines.join('\n');
+}
+
+/** A prediction or a label holds a value that is no class index. */
+export class ClassIndexError extends MetricsError {}
+
+/** Prediction and label hold different numbers of pixels. */
+export class LengthMismatchError extends MetricsError {}
+
+/** The number of classes is not usable, or two sides of an operation have different numbers of classes. */
+export class ClassCountError extends MetricsError {}
