@@ -5,7 +5,8 @@ export const library = (entry: string[] = ['src/index.ts']) =>
   defineConfig({
     entry,
     format: ['esm', 'cjs'],
-    dts: true,
+    // tsup sets baseUrl, which TypeScript 6 calls deprecated
+    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
     clean: true,
     shims: true,
     sourcemap: true,

@@ -4,7 +4,11 @@ import { alias } from './vitest.config.ts';
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['packages/*/src/**/*.slow.test.ts', 'packages/*/test/**/*.slow.test.ts', 'tests/**/*.slow.test.ts'],
+    include: [
+      'packages/*/src/**/*.slow.test.ts',
+      'packages/*/test/**/*.slow.test.ts',
+      'tests/**/*.slow.test.ts',
+    ],
     testTimeout: 1_200_000,
     hookTimeout: 300_000,
     maxWorkers: 1,
