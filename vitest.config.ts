@@ -1,14 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const src = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
-const packages = ['highway-grad', 'adapter-core', 'swin', 'det-heads', 'seg-heads', 'datasets', 'metrics'];
+const packages = fileURLToPath(new URL('./packages', import.meta.url));
 
 /** Tests run on the sources: packages resolve to their src/index.ts, no build is needed. */
-export const alias = {
-  ...Object.fromEntries(packages.map((p) => [`@e3va/${p}`, src(p)])),
-  e3va: src('e3va'),
-};
+export const alias = [
+  { find: /^@e3va\/([a-z-]+)$/, replacement: `${packages}/$1/src/index.ts` },
+  { find: /^e3va$/, replacement: `${packages}/e3va/src/index.ts` },
+];
 
 export default defineConfig({
   resolve: { alias },

@@ -6,28 +6,50 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runExamples } from './lib/examples.mjs';
 import { checkTarballs, installTarballs } from './lib/tarballs.mjs';
-import { root, scratch, since, tool } from './lib/workspace.mjs';
+import { root, runNode, scratch, since, tool } from './lib/workspace.mjs';
 
-/** A step: what it is for, and a function that resolves to `{ passed, failed, output?, note? }`. */
+/** The steps: what each is for, and its work, which resolves to `{ passed, failed, output?, note? }`. */
 const steps = {
-  lint: [
-    'formatting and lint (Biome)',
-    () => once(tool('@biomejs/biome', 'biome', ['check', '--error-on-warnings', '.'])),
-  ],
-  types: ['types (tsc)', () => once(tool('typescript', 'tsc', ['--noEmit', '-p', 'tsconfig.json']))],
-  unused: [
-    'unused files, exports and dependencies (knip)',
-    () => once(tool('knip', 'knip', ['--no-config-hints'])),
-  ],
-  tests: ['tests (Vitest)', () => vitest('vitest.config.ts')],
-  reference: [
-    'reference builds, everything documented (TypeDoc)',
-    () => once(tool('typedoc', 'typedoc', ['--logLevel', 'Warn'])),
-  ],
-  examples: ['examples of the documentation type-check and run', runExamples],
-  packages: ['packed files and types (publint, are-the-types-wrong)', checkTarballs],
-  install: ['tarballs in an empty project: ESM, CommonJS, README examples, command line', installTarballs],
-  slow: ['slow tests (Vitest)', () => vitest('vitest.slow.config.ts', ['--passWithNoTests'])],
+  lint: {
+    title: 'formatting and lint (Biome)',
+    work: () => counted(tool('@biomejs/biome', 'biome', ['check', '--error-on-warnings', '.'])),
+  },
+  types: {
+    title: 'types (tsc)',
+    work: () => counted(tool('typescript', 'tsc', ['--noEmit', '-p', 'tsconfig.json'])),
+  },
+  unused: {
+    title: 'no unused file, export or dependency (knip)',
+    work: () => counted(tool('knip', 'knip', ['--no-config-hints'])),
+  },
+  tests: {
+    title: 'tests (Vitest)',
+    work: () => vitest('vitest.config.ts'),
+  },
+  reference: {
+    title: 'the reference builds, every export is documented (TypeDoc)',
+    work: () => counted(tool('typedoc', 'typedoc', ['--logLevel', 'Warn'])),
+  },
+  tables: {
+    title: 'README.md shows the newest generated tables',
+    work: () => counted(runNode(join(root, 'scripts', 'readme.mjs'), ['--check'])),
+  },
+  examples: {
+    title: 'the examples of the documentation type-check and run',
+    work: runExamples,
+  },
+  packages: {
+    title: 'packed files and types (publint, are-the-types-wrong)',
+    work: checkTarballs,
+  },
+  install: {
+    title: 'the tarballs in an empty project: ESM, CommonJS, command line, README examples',
+    work: installTarballs,
+  },
+  slow: {
+    title: 'slow tests (Vitest)',
+    work: () => vitest('vitest.slow.config.ts', ['--passWithNoTests']),
+  },
 };
 
 const wanted = process.argv.slice(2);
@@ -41,17 +63,15 @@ const names = wanted.length > 0 ? wanted : Object.keys(steps).filter((name) => n
 const total = { passed: 0, failed: 0 };
 const start = performance.now();
 for (const [index, name] of names.entries()) {
-  const [title, work] = steps[name];
   const label = `[${index + 1}/${names.length}] ${name}`;
-  console.log(`${label}: ${title}`);
+  console.log(`${label}: ${steps[name].title}`);
   const began = performance.now();
-  const { passed, failed, output = '', note } = await work();
+  const { passed, failed, output = '', note } = await steps[name].work();
   total.passed += passed;
   total.failed += failed;
   if (failed > 0) {
-    console.log(
-      `${output}\n${label} FAILED after ${since(began)}; alone: npm ${name === 'slow' ? 'run test:slow' : `test -- ${name}`}`,
-    );
+    const alone = name === 'slow' ? 'npm run test:slow' : `npm test -- ${name}`;
+    console.log(`${output}\n${label} FAILED after ${since(began)}; this step alone: ${alone}`);
     break;
   }
   console.log(`      ok, ${passed} in ${since(began)}${note ? `; ${note}` : ''}`);
@@ -59,8 +79,8 @@ for (const [index, name] of names.entries()) {
 console.log(`\nin ${since(start)}:\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-/** A command that counts as one. */
-async function once(running) {
+/** A command that counts as one check. */
+async function counted(running) {
   const { code, output } = await running;
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, output };
 }
@@ -70,12 +90,8 @@ async function vitest(config, args = []) {
   const report = join(scratch, `${config}.json`);
   rmSync(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { code } = await tool(
-    'vitest',
-    'vitest',
-    ['run', '--config', join(root, config), ...reporters, ...args],
-    { live: true },
-  );
+  const options = ['run', '--config', join(root, config), ...reporters, ...args];
+  const { code } = await tool('vitest', 'vitest', options, { live: true });
   if (!existsSync(report)) return { passed: 0, failed: code === 0 ? 0 : 1 };
   const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
   return {

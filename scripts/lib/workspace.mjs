@@ -38,7 +38,7 @@ export function packages() {
  * Runs a command to its end: `{ code, output }`, output being stdout and stderr together.
  * `live: true` shows the output as it comes instead, and returns none.
  */
-export function run(command, args, { cwd = root, env = {}, live = false, timeout } = {}) {
+function run(command, args, { cwd = root, env = {}, live = false, timeout } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,
