@@ -4,6 +4,6 @@ export interface Level {
   name: string;
   /** Size of its last axis. */
   channels: number;
-  /** Image pixels to one of its pixels; null where the model does not tell. */
-  stride: number | null;
+  /** How many image pixels lie between two of its pixels. */
+  stride: number;
 }

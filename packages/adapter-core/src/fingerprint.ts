@@ -1,0 +1,53 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+
+/** What identifies a base model: an adapter fits the base that it was trained on, and no other. */
+export interface BaseFingerprint {
+  name: string;
+  layers: number;
+  parameters: number;
+  /** Hash of the weights' names, shapes and up to 1,024 evenly spaced values each. */
+  hash: string;
+}
+
+const samples = 1024;
+
+/** The fingerprint of a model, from its weights. Reads the weights, so it synchronises with the backend. */
+export function fingerprint(model: LayersModel): BaseFingerprint {
+  const hash = new Hash();
+  let parameters = 0;
+  for (const weight of model.weights) {
+    hash.text(`${weight.originalName}:${weight.shape.join()};`);
+    const values = (weight.read() as tf.Tensor).dataSync();
+    parameters += values.length;
+    const stride = Math.max(1, Math.floor(values.length / samples));
+    for (let i = 0; i < values.length; i += stride) hash.number(values[i]!);
+  }
+  return { name: model.name, layers: model.layers.length, parameters, hash: hash.hex() };
+}
+
+/** FNV-1a over 32-bit words in two lanes: tells models apart, no protection against forgery. */
+class Hash {
+  private a = 0x811c9dc5;
+  private b = 0x01000193;
+  private readonly float = new Float32Array(1);
+  private readonly bits = new Uint32Array(this.float.buffer);
+
+  number(value: number): void {
+    this.float[0] = value;
+    this.word(this.bits[0]!);
+  }
+
+  text(text: string): void {
+    for (let i = 0; i < text.length; i++) this.word(text.charCodeAt(i));
+  }
+
+  hex(): string {
+    return [this.a, this.b].map((n) => (n >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  private word(word: number): void {
+    this.a = Math.imul(this.a ^ word, 0x01000193);
+    this.b = Math.imul(this.b ^ (word >>> 15) ^ this.a, 0x85ebca6b);
+  }
+}

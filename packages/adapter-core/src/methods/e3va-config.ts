@@ -1,0 +1,54 @@
+import type { HighwayStageConfig } from '../layers/highway-stage.ts';
+import type { LayerPattern } from '../taps.ts';
+
+/** Options of e3va. */
+export interface E3vaOptions {
+  /**
+   * Which layers are taps: a pattern of names, names, or a predicate. The default, `/\.(attn|mlp)$/`, is the paper's
+   * choice for Swin: the result of each attention and of each MLP, before it is added to the stream.
+   */
+  taps?: LayerPattern;
+  /**
+   * How the highway passes from one stage to the next. `inherit` (the paper's form) runs the base's own layers, frozen:
+   * every tap must be added to a residual stream, as in Swin or a ViT. `pool-project` (ours) pools the change made so
+   * far and projects it; it fits any model whose taps and outputs are maps.
+   */
+  transition?: 'inherit' | 'pool-project';
+  /** `pq` (default): low-rank kernels of rank `rank`. `pkq`: LoRand's synthesis, sums of `alpha` kernels of size `beta`. */
+  form?: 'pq' | 'pkq';
+  /** Rank of form `pq` and of the projections of `pool-project`; 16 by default. */
+  rank?: number;
+  /** Number of synthesised kernels in form `pkq`; 2 by default. */
+  alpha?: number;
+  /** Size of the shared kernels in form `pkq`; 8 by default. */
+  beta?: number;
+  /** Indices of the base's outputs that make the pyramid; all by default. */
+  levels?: number[];
+  /** Whether the normalisation in front of each output is trained (the paper's form, the default) or stays as it is. */
+  outNorms?: 'trainable' | 'frozen';
+  /** `zero` (default): a fresh highway gives the base's own pyramid. `kaiming`: no factor starts at zero. */
+  init?: 'zero' | 'kaiming';
+  /** Seed of the initial weights; 0 by default. */
+  seed?: number;
+}
+
+/** The options of e3va with their defaults, except the taps. */
+export type E3vaConfig = Required<Omit<E3vaOptions, 'taps' | 'levels'>> & { levels?: number[] };
+
+/** The layer configuration of one stage of the highway. */
+export function stageConfig(config: E3vaConfig, name: string, index: number): HighwayStageConfig {
+  const { form, rank, alpha, beta, init, seed, transition } = config;
+  // stages draw from seeds far apart: a stage uses a few dozen
+  const stageSeed = seed * 100_003 + index * 101;
+  return {
+    name,
+    form,
+    rank,
+    alpha,
+    beta,
+    init,
+    seed: stageSeed,
+    skip: transition === 'inherit',
+    stream: true,
+  };
+}

@@ -1,0 +1,158 @@
+import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { applyCopy, dependents, type GraphNode, nodeOf, readerCounts, sortedNodes } from '../graph.ts';
+import { HighwayStage } from '../layers/highway-stage.ts';
+import { type Tap, TapError } from '../taps.ts';
+import { type E3vaConfig, stageConfig } from './e3va-config.ts';
+import type { Split } from './method.ts';
+import { applyOutNorm, baseLevels } from './out-norms.ts';
+
+/** A point of the highway: a stream, and taps that are still to be added to it in one stage. */
+interface Point {
+  stream: SymbolicTensor;
+  taps: Tap[];
+}
+
+/**
+ * The highway that inherits the base's own layers: the base's graph behind the taps is built once more, with every
+ * tap cut off and read by an adapter. Additions of taps to the stream gather into stages; every other layer
+ * (Swin's patch merging) is copied with its weights and stays frozen.
+ *
+ * @throws TapError if a tap is not added to a residual stream, or has no way to an output but through other taps.
+ */
+export function inherit(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {
+  return new InheritedHighway(base, taps, config).split();
+}
+
+class InheritedHighway {
+  private readonly base: LayersModel;
+  private readonly config: E3vaConfig;
+  private readonly taps: Map<number, Tap>;
+  /** The base's graph between the taps and the chosen outputs, sorted. */
+  private readonly rest: GraphNode[];
+  private readonly onHighway: Set<number>;
+  private readonly readers: Map<number, number>;
+  /** The highway's inputs by the id of the base's tensor that each of them carries. */
+  private readonly inputs = new Map<number, { source: SymbolicTensor; input: SymbolicTensor }>();
+  private readonly points = new Map<number, Point>();
+  private readonly stages = new Map<string, string[]>();
+
+  constructor(base: LayersModel, taps: Tap[], config: E3vaConfig) {
+    this.base = base;
+    this.config = config;
+    this.taps = new Map(taps.map((tap) => [tap.tensor.id, tap]));
+    const tensors = taps.map((tap) => tap.tensor);
+    const ends = baseLevels(base, config.levels).map(({ output }) => output);
+    this.rest = sortedNodes([...base.inputs, ...tensors], ends);
+    this.onHighway = dependents(this.rest, tensors);
+    this.readers = readerCounts(this.rest);
+    this.checkReached(ends);
+  }
+
+  split(): Split {
+    const levels = baseLevels(this.base, this.config.levels);
+    const trainable = this.config.outNorms === 'trainable';
+    const outputs = levels.map((level) => applyOutNorm(level, this.finish(level.stream), trainable));
+    const order = this.baseOrder();
+    const inputs = [...this.inputs.values()].sort(
+      (a, b) => order.get(a.source.id)! - order.get(b.source.id)!,
+    );
+    return {
+      frozenOutputs: inputs.map(({ source }) => source),
+      highway: model({ inputs: inputs.map((entry) => entry.input), outputs, name: 'highway' }),
+      levels: levels.map(({ index }) => index),
+      taps: this.stages,
+    };
+  }
+
+  /** The stream of a tensor of the base, with every tap added. */
+  private finish(tensor: SymbolicTensor): SymbolicTensor {
+    const point = this.pointOf(tensor);
+    if (point.taps.length === 0) return point.stream;
+    const index = this.stages.size;
+    const stage = new HighwayStage(stageConfig(this.config, `highway.stage${index}`, index));
+    const tapInputs = point.taps.map((tap) => this.source(tap.tensor));
+    const stream = stage.apply([point.stream, ...tapInputs]) as SymbolicTensor;
+    this.stages.set(
+      stage.name,
+      point.taps.map((tap) => tap.name),
+    );
+    const done = { stream, taps: [] };
+    this.points.set(tensor.id, done);
+    return stream;
+  }
+
+  private pointOf(tensor: SymbolicTensor): Point {
+    const known = this.points.get(tensor.id);
+    if (known) return known;
+    const point = this.onHighway.has(tensor.id)
+      ? this.build(tensor)
+      : { stream: this.source(tensor), taps: [] };
+    this.points.set(tensor.id, point);
+    return point;
+  }
+
+  private build(tensor: SymbolicTensor): Point {
+    if (this.taps.has(tensor.id)) throw this.noStream(this.taps.get(tensor.id)!);
+    const { layer, inputs, outputs } = nodeOf(tensor);
+    const [tapped, others] = [
+      inputs.filter((t) => this.taps.has(t.id)),
+      inputs.filter((t) => !this.taps.has(t.id)),
+    ];
+    if (layer.getClassName() === 'Add' && tapped.length > 0 && others.length === 1) {
+      // a stream that somebody else reads as well ends its stage there
+      const shared = (this.readers.get(others[0]!.id) ?? 0) > 1;
+      const before = shared ? { stream: this.finish(others[0]!), taps: [] } : this.pointOf(others[0]!);
+      return { stream: before.stream, taps: [...before.taps, ...tapped.map((t) => this.taps.get(t.id)!)] };
+    }
+    if (tapped.length > 0) throw this.noStream(this.taps.get(tapped[0]!.id)!, layer.name);
+    const results = [
+      applyCopy(
+        layer,
+        inputs.map((t) => this.finish(t)),
+        `highway.${layer.name}`,
+        false,
+      ),
+    ].flat();
+    outputs.forEach((output, i) => {
+      this.points.set(output.id, { stream: results[i]!, taps: [] });
+    });
+    return this.points.get(tensor.id)!;
+  }
+
+  /** The highway's input that carries a tensor of the frozen half. */
+  private source(tensor: SymbolicTensor): SymbolicTensor {
+    const known = this.inputs.get(tensor.id);
+    if (known) return known.input;
+    const made = input({ shape: tensor.shape.slice(1), name: `from.${tensor.sourceLayer.name}` });
+    this.inputs.set(tensor.id, { source: tensor, input: made });
+    return made;
+  }
+
+  private baseOrder(): Map<number, number> {
+    const nodes = sortedNodes([], this.base.outputs);
+    return new Map(nodes.flatMap(({ outputs }) => outputs.map((t) => t.id)).map((id, i) => [id, i]));
+  }
+
+  /** A tap that the chosen outputs need, but that only other taps can see, would never learn. */
+  private checkReached(ends: SymbolicTensor[]): void {
+    const needed = new Set(sortedNodes([], ends).flatMap(({ outputs }) => outputs.map((t) => t.id)));
+    const direct = new Set([...this.readers.keys(), ...ends.map((t) => t.id)]);
+    const dead = [...this.taps.values()].filter(
+      ({ tensor }) => needed.has(tensor.id) && !direct.has(tensor.id),
+    );
+    if (dead.length === 0) return;
+    throw new TapError({
+      what: `no output of model '${this.base.name}' sees these taps except through other taps: ${dead.map((t) => t.name).join(', ')}`,
+      expected: 'taps that are added to a residual stream, with no further tap on the way to an output',
+      fix: "use e3va({ transition: 'pool-project' }), or taps of residual branches only",
+    });
+  }
+
+  private noStream(tap: Tap, reader?: string): TapError {
+    return new TapError({
+      what: `tap '${tap.name}' is not added to a residual stream${reader ? `: '${reader}' reads it` : ''}`,
+      expected: "for transition 'inherit', taps whose only reader is an Add of the stream and the tap",
+      fix: "use e3va({ transition: 'pool-project' }), which fits any model, or other taps",
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { applyCopy, isNorm, type Layer, nodeOf } from '../graph.ts';
+
+/** An output of a base model: the map itself, and the normalisation that makes it from the stream, if one does. */
+export interface BaseLevel {
+  /** Index among the base's outputs. */
+  index: number;
+  output: SymbolicTensor;
+  /** What the out-norm reads; the output itself where there is no out-norm. */
+  stream: SymbolicTensor;
+  norm: Layer | null;
+}
+
+/** The chosen outputs of a base, with their out-norms taken off. */
+export function baseLevels(base: LayersModel, levels?: readonly number[]): BaseLevel[] {
+  return (levels ?? base.outputs.map((_, i) => i)).map((index) => {
+    const output = base.outputs[index]!;
+    const { layer, inputs } = nodeOf(output);
+    const norm = isNorm(layer) && inputs.length === 1 ? layer : null;
+    return { index, output, norm, stream: norm ? inputs[0]! : output };
+  });
+}
+
+/** Puts a copy of a level's out-norm, if it has one, on the highway's stream. */
+export function applyOutNorm(
+  { norm }: BaseLevel,
+  stream: SymbolicTensor,
+  trainable: boolean,
+): SymbolicTensor {
+  return norm ? (applyCopy(norm, [stream], `highway.${norm.name}`, trainable) as SymbolicTensor) : stream;
+}
