@@ -228,8 +228,8 @@ function widen(
   key: string,
   name: string,
 ): SafetensorsTensor['data'] {
-  // a copy of its own: aligned, and the file's bytes can be freed
-  const bytes = raw.slice();
+  // a copy of its own: aligned, and the file's bytes can be freed (slice() of a Node Buffer would be a view)
+  const bytes = new Uint8Array(raw);
   switch (dtype) {
     case 'F32':
       return new Float32Array(bytes.buffer);
