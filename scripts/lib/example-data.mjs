@@ -2,7 +2,8 @@
 //   photo.jpg                       a picture
 //   my-photos/images/*.jpg          eight pictures: bright discs and boxes on a dark, noisy ground
 //   my-photos/masks/*.png           their class indices: 0 ground, 1 disc, 2 box
-import { mkdirSync } from 'node:fs';
+//   my-photos/classes.txt           their names
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 
@@ -15,6 +16,7 @@ export async function writeExampleData(dir) {
   const masks = join(dir, 'my-photos', 'masks');
   mkdirSync(images, { recursive: true });
   mkdirSync(masks, { recursive: true });
+  writeFileSync(join(dir, 'my-photos', 'classes.txt'), 'ground\ndisc\nbox\n');
   for (let index = 0; index < 8; index++) {
     const { rgb, mask } = scene(index);
     const name = `photo-${index}`;

@@ -9,6 +9,10 @@ import { inParallel, packages, root, runNode, runNpm, tool } from './workspace.m
 /** The peers that a user installs beside the packages; of the versions of this repository. */
 const peers = ['core', 'layers', 'data', 'backend-cpu', 'backend-wasm'].map((p) => `@tensorflow/tfjs-${p}`);
 
+/** How large a tarball may be, in bytes: swin carries the weights of Swin-Nano. */
+const budgets = { '@e3va/swin': 6_500_000 };
+const budget = 150_000;
+
 const folder = mkdtempSync(join(tmpdir(), 'e3va-tarballs-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
@@ -54,13 +58,15 @@ export async function checkTarballs() {
   };
 }
 
-async function checkTarball({ name, tarball, files }) {
+async function checkTarball({ name, tarball, files, size }) {
   const missing = ['LICENSE', 'README.md', 'package.json'].filter((f) => !files.includes(f));
   const extra = files.filter((f) => f.includes('.test.') || f.includes('fixtures/'));
   const problems = [
     ...missing.map((f) => `no ${f} in the tarball`),
     ...extra.map((f) => `${f} does not belong in the tarball`),
   ];
+  const limit = budgets[name] ?? budget;
+  if (size > limit) problems.push(`the tarball has ${size} bytes, more than its budget of ${limit}`);
   const lint = await tool('publint', 'publint', ['run', tarball, '--strict']);
   if (lint.code !== 0) problems.push(lint.output);
   const types = await tool('@arethetypeswrong/cli', 'attw', [tarball, '--no-emoji', '--no-color']);
