@@ -9,4 +9,5 @@ export {
 } from './highway.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
+export { adaptiveAveragePool, resizeBilinear, separable } from './resize.ts';
 export { assertSingleTfjs } from './single-tfjs.ts';
