@@ -1,1 +1,25 @@
-export {};
+export { WindowAttention, type WindowAttentionConfig, windowAttention } from './attention.ts';
+export { type BlockConfig, swinBlock } from './block.ts';
+export type { SwinConfig } from './config.ts';
+export { Linear, type LinearConfig, linear } from './dense.ts';
+export { DropPath, type DropPathConfig, dropPath } from './drop-path.ts';
+export { SwinConfigError, SwinWeightsError } from './errors.ts';
+export { LayerNorm, type LayerNormConfig } from './layer-norm.ts';
+export { gatherPatches, PatchGather, type PatchGatherConfig } from './patch.ts';
+export { type SwinPreset, type SwinPresetName, swinPresets } from './presets.ts';
+export { relativePositionBias } from './relative-bias.ts';
+export { imagenetMean, imagenetStd, swin } from './swin.ts';
+export {
+  type LoadSwinWeightsOptions,
+  loadSwinWeights,
+  type SwinWeightsReport,
+  type WeightArray,
+} from './weights/assign.ts';
+export { type LoadSwinOptions, loadSwin } from './weights/load.ts';
+export {
+  type WindowConfig,
+  WindowPartition,
+  WindowReverse,
+  windowPartition,
+  windowReverse,
+} from './window.ts';

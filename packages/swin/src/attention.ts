@@ -1,0 +1,127 @@
+import { ShapeError } from '@e3va/highway-grad';
+import * as tf from '@tensorflow/tfjs-core';
+import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
+import { batchedProduct } from './batched-product.ts';
+import { entry } from './entry.ts';
+import { type LayerConfig, lastSize, weightInitializer } from './layer.ts';
+import { shiftMask } from './mask.ts';
+import { relativePositionBias } from './relative-bias.ts';
+
+/**
+ * Multi-head attention inside windows, between the qkv projection and the output projection:
+ * softmax(q kᵀ / √d + bias + mask) v for each head.
+ *
+ * Source: Liu et al., arXiv 2103.14030, equation 4.
+ *
+ * @param qkv [windows, tokens, 3 * channels]: queries, keys and values, each of them head after head.
+ * @param heads Number of heads; divides the channels.
+ * @param bias [heads, tokens²], added to the scores of every window.
+ * @param mask [windows of one image, tokens²], added to the scores of every head; none if left out.
+ * @returns [windows, tokens, channels], head after head.
+ */
+export function windowAttention(
+  qkv: tf.Tensor3D,
+  heads: number,
+  bias: tf.Tensor2D,
+  mask?: tf.Tensor2D,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const [windows, tokens, triple] = qkv.shape;
+    const depth = triple / 3 / heads;
+    const rows = tf.reshape(qkv, [windows * tokens, 3 * heads, depth]);
+    const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [
+      3,
+      heads * windows,
+      tokens,
+      depth,
+    ]) as tf.Tensor4D;
+    const [q, k, v] = [entry(byHead, 0), entry(byHead, 1), entry(byHead, 2)];
+    const scores = batchedProduct(tf.mul(q, depth ** -0.5), k, true); // [heads * windows, tokens, tokens]
+    const biased = tf.add(tf.reshape(scores, offsetShape(heads, windows, mask, tokens)), offsets(bias, mask));
+    const weights = tf.softmax(tf.reshape(biased, [heads * windows, tokens, tokens]));
+    const mixed = tf.reshape(batchedProduct(weights as tf.Tensor3D, v), [heads, windows * tokens, depth]);
+    return tf.reshape(tf.transpose(mixed, [1, 0, 2]), [windows, tokens, triple / 3]);
+  });
+}
+
+/** Bias and mask in one: [heads, 1, windows of one image or 1, tokens²]. */
+function offsets(bias: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor4D {
+  const [heads, pairs] = bias.shape;
+  const wide = tf.reshape(bias, [heads, 1, 1, pairs]) as tf.Tensor4D;
+  return mask ? tf.add(wide, tf.reshape(mask, [1, 1, mask.shape[0], pairs])) : wide;
+}
+
+function offsetShape(heads: number, windows: number, mask: tf.Tensor2D | undefined, tokens: number) {
+  const each = mask?.shape[0] ?? windows;
+  return [heads, windows / each, each, tokens ** 2] as [number, number, number, number];
+}
+
+/** Options of {@link WindowAttention}. */
+export interface WindowAttentionConfig extends LayerConfig {
+  /** Number of heads; divides the channels. */
+  heads: number;
+  /** Side of a window in tokens. */
+  window: number;
+  /** How far the windows are shifted; default 0. */
+  shift?: number;
+}
+
+/**
+ * Layer of {@link windowAttention}: the qkv projection's result [windows, window², 3 C] and the map that the windows
+ * were cut from [batch, height, width, any] (only its shape is read, for the mask) to [windows, window², C].
+ *
+ * Its only weight is `relative_position_bias_table`, [(2 * window - 1)², heads].
+ */
+export class WindowAttention extends layers.Layer {
+  static readonly className = 'E3vaWindowAttention';
+  readonly heads: number;
+  readonly window: number;
+  readonly shift: number;
+  private table!: LayerVariable;
+
+  constructor(config: WindowAttentionConfig) {
+    super(config);
+    this.heads = config.heads;
+    this.window = config.window;
+    this.shift = config.shift ?? 0;
+  }
+
+  override build(shapes: Shape | Shape[]): void {
+    const channels = lastSize(this.name, (shapes as [Shape, Shape])[0]);
+    if (channels % (3 * this.heads) !== 0) {
+      throw new ShapeError({
+        what: `${this.name}: queries, keys and values do not split into heads`,
+        expected: `a multiple of 3 * ${this.heads} channels`,
+        received: `${channels}`,
+      });
+    }
+    const shape = [(2 * this.window - 1) ** 2, this.heads];
+    this.table = this.addWeight('relative_position_bias_table', shape, 'float32', weightInitializer());
+    super.build(shapes);
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const [qkv, map] = inputs as [tf.Tensor3D, tf.Tensor4D];
+      const bias = relativePositionBias(this.table.read() as unknown as tf.Tensor2D, this.window);
+      return windowAttention(qkv, this.heads, bias, this.shift > 0 ? this.mask(map) : undefined);
+    });
+  }
+
+  private mask(map: tf.Tensor4D): tf.Tensor2D {
+    const values = shiftMask(map.shape[1], map.shape[2], this.window, this.shift);
+    const pairs = this.window ** 4;
+    return tf.tensor2d(values, [values.length / pairs, pairs]);
+  }
+
+  override computeOutputShape(shapes: Shape | Shape[]): Shape {
+    const [windows, tokens, triple] = (shapes as [Shape, Shape])[0] as [Shape[0], number, number];
+    return [windows, tokens, triple / 3];
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), heads: this.heads, window: this.window, shift: this.shift };
+  }
+}
+
+tf.serialization.registerClass(WindowAttention, '@e3va/swin', WindowAttention.className);
