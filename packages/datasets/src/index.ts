@@ -1,1 +1,46 @@
-export {};
+export { type BatchOptions, batches, batchesPerEpoch, type SegmentationBatch } from './batches.ts';
+export { cachedSplit } from './cached-split.ts';
+export type { ClassNames } from './class-names.ts';
+export { type ClassPixels, classPixels } from './class-pixels.ts';
+export type { ColorMap, Rgb } from './color-map.ts';
+export {
+  BatchShapeError,
+  ClassNamesError,
+  type ClassRangeDetails,
+  ClassRangeError,
+  DuplicateNameError,
+  EmptyDatasetError,
+  FolderNotFoundError,
+  ImageDecodeError,
+  ImageTooLargeError,
+  ImageWriteError,
+  MaskFormatError,
+  MaskSizeError,
+  MissingMaskError,
+  NodeOnlyError,
+  OptionError,
+  UnknownLayoutError,
+  UnknownSplitError,
+} from './errors.ts';
+export { imageTensor } from './image-tensor.ts';
+export type { LayoutName, SplitName } from './layouts.ts';
+export { type MaskFolder, type MaskFolderOptions, openMaskFolder } from './mask-folder.ts';
+export { colorizeMask, overlay } from './overlay.ts';
+export { paletteColors } from './palette.ts';
+export { decodePng, type PngImage } from './png/decode-png.ts';
+export { decodeImage, type ImageOptions, readImage, readImageSize } from './read-image.ts';
+export { type Rng, rng, shuffledOrder } from './rng.ts';
+export type { LabelMap, RgbImage, SegmentationSample, SegmentationSplit, Transform } from './sample.ts';
+export { compose } from './transforms/compose.ts';
+export { randomFlip } from './transforms/flip.ts';
+export { type Normalization, normalize } from './transforms/normalize.ts';
+export type { Size } from './transforms/options.ts';
+export { type PadOptions, pad } from './transforms/pad.ts';
+export { type PhotometricOptions, photometricDistortion } from './transforms/photometric.ts';
+export { type RandomCropOptions, randomCrop } from './transforms/random-crop.ts';
+export { type RandomScaleOptions, randomScale } from './transforms/random-scale.ts';
+export { type RandomScaleCropOptions, randomScaleCrop } from './transforms/random-scale-crop.ts';
+export { resizeImage, resizeMask, type Window } from './transforms/resample.ts';
+export { type ResizeTarget, resize } from './transforms/resize.ts';
+export { type TrainAugmentationOptions, trainAugmentation } from './transforms/train-augmentation.ts';
+export { writeMask, writePng } from './write-png.ts';
