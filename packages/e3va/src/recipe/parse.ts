@@ -117,7 +117,7 @@ function expectation(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return issue.values.map(String).join(' | ');
     case 'invalid_union':
-      return 'e3va | frozen | full';
+      return unions[issue.path.map(String).join('.')] ?? issue.message;
     case 'too_small':
       return limit(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'too_big':
@@ -126,6 +126,14 @@ function expectation(issue: z.core.$ZodIssue): string {
       return issue.message;
   }
 }
+
+/** What the keys take that take one of several kinds of value. */
+const unions: Readonly<Record<string, string>> = {
+  'method.name': 'e3va | frozen | full',
+  method: 'e3va | frozen | full, as method.name',
+  'data.classes': 'a list of names, or a name for each mask value',
+  'data.ignoreIndex': 'a mask value from 0 to 65535, or a list of them',
+};
 
 function limit(origin: string, relation: string, value: number | bigint): string {
   const unit =
@@ -136,7 +144,7 @@ function limit(origin: string, relation: string, value: number | bigint): string
 function hint(issue: z.core.$ZodIssue, received: unknown): { fix?: string } {
   if (typeof received !== 'string') return {};
   const values = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-  if (issue.code === 'invalid_union') values.push('e3va', 'frozen', 'full');
+  if (issue.path[0] === 'method') values.push('e3va', 'frozen', 'full');
   const near = nearest(received, values);
   return near ? { fix: `did you mean ${near}?` } : {};
 }

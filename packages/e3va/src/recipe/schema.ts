@@ -4,13 +4,17 @@ const count = z.int().positive();
 const positive = z.number().positive();
 const fraction = z.number().min(0).max(1);
 
+const maskValue = z.int().min(0).max(65535);
 const data = z.strictObject({
   dir: z.string().min(1).optional(),
-  layout: z.enum(['auto', 'camvid', 'ade20k', 'images-masks']).default('auto'),
-  classes: z.array(z.string()).min(1).optional(),
-  ignoreIndex: z.int().min(0).optional(),
-  colorMap: z.record(z.string(), z.int().min(0)).optional(),
+  classes: z.union([z.array(z.string()).min(1), z.record(z.string(), z.string())]).optional(),
+  ignoreIndex: z.union([maskValue, z.array(maskValue)]).optional(),
   reduceZeroLabel: z.boolean().optional(),
+  colorMap: z.record(z.string(), z.int().min(0)).optional(),
+  maskSuffix: z.string().optional(),
+  valFraction: z.number().gt(0).lt(1).optional(),
+  maxPixels: count.optional(),
+  cacheMegabytes: z.number().min(0).default(512),
 });
 
 const backbone = z.strictObject({ name: z.string().min(1).default('nano') });

@@ -1,0 +1,67 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LabelMap, overlay, paletteColors, readImage, writeMask, writePng } from '@e3va/datasets';
+import { InputError } from './errors.ts';
+import { predictImage } from './evaluate.ts';
+import { findImages, outputNames } from './inputs.ts';
+import type { Segmenter } from './segmenter.ts';
+
+/** The files that {@link predictFiles} wrote for one image. */
+export interface PredictedFiles {
+  /** The image. */
+  input: string;
+  /** The classes in colours: a palette PNG, whose stored numbers are the class indices. */
+  mask: string;
+  /** The class index of each pixel: 8-bit grey, 16-bit for more than 256 classes. */
+  index: string;
+  /** The colours laid over the image; undefined if not asked for. */
+  overlay?: string;
+}
+
+/**
+ * Segments images and writes the results as PNG: `NAME.mask.png`, `NAME.index.png` and `NAME.overlay.png`.
+ *
+ * @param inputs Images, folders or patterns.
+ * @param out Folder for the results; it is made if missing.
+ * @returns What was written, image by image, as it is written.
+ * @throws InputError if there is no image; ImageDecodeError for one that cannot be read; ImageWriteError for a full disk.
+ */
+export async function* predictFiles(
+  segmenter: Segmenter,
+  inputs: readonly string[],
+  out: string,
+  options: { overlay?: boolean } = {},
+): AsyncGenerator<PredictedFiles> {
+  const files = findImages(inputs);
+  makeFolder(out);
+  const names = outputNames(files);
+  const colors = paletteColors(segmenter.classes);
+  for (const [i, input] of files.entries()) {
+    const image = await readImage(input);
+    const labels: LabelMap = { ...image, data: await predictImage(segmenter, image) };
+    const path = (kind: string) => join(out, `${names[i]}.${kind}.png`);
+    const written: PredictedFiles = { input, mask: path('mask'), index: path('index') };
+    await writeMask(written.mask, labels, colors);
+    await writeMask(written.index, labels);
+    if (options.overlay ?? true) {
+      written.overlay = path('overlay');
+      await writePng(written.overlay, overlay(image, labels, 0.5, colors));
+    }
+    yield written;
+  }
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (cause) {
+    throw new InputError(
+      {
+        what: `cannot make the folder ${dir}`,
+        received: (cause as Error).message,
+        fix: 'choose another one with --out',
+      },
+      { cause },
+    );
+  }
+}
