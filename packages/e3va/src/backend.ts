@@ -72,9 +72,8 @@ async function useNative(): Promise<ActiveBackend> {
 
 async function useWasm(): Promise<ActiveBackend> {
   const name = '@tensorflow/tfjs-backend-wasm';
-  // tfjs's threads do not work in Node, and asking for them makes its start fail there
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   return usePackage('wasm', name, (wasm) => {
+    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // its threads do not work in Node
     const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
     const setWasmPaths = (wasm.setWasmPaths ?? wasm.default?.setWasmPaths) as (path: string) => void;
     setWasmPaths(join(dirname(manifest), 'wasm-out') + sep);

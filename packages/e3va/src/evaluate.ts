@@ -1,14 +1,27 @@
 import { imageTensor, type RgbImage, type SegmentationSplit } from '@e3va/datasets';
 import { ConfusionMatrix, type SegmentationScores } from '@e3va/metrics';
+import { argmaxLabels } from '@e3va/seg-heads';
 import * as tf from '@tensorflow/tfjs-core';
+import { DivergedError } from './errors.ts';
 import type { ClassInfo, Segmenter } from './segmenter.ts';
 
-/** The class of each pixel of an image. */
+/**
+ * The class of each pixel of an image, row by row.
+ *
+ * @throws {@link DivergedError} if the model's logits are not finite.
+ */
 export async function predictImage(segmenter: Segmenter, image: RgbImage): Promise<Int32Array> {
-  const labels = tf.tidy(() => segmenter.predict(imageTensor(image)));
-  const data = (await labels.data()) as Int32Array;
-  labels.dispose();
-  return data;
+  const [labels, total] = tf.tidy(() => {
+    const logits = segmenter.logits(imageTensor(image));
+    return [argmaxLabels(logits), tf.sum(logits)] as const;
+  });
+  const [data, [sum]] = await Promise.all([labels.data(), total.data()]);
+  tf.dispose([labels, total]);
+  if (Number.isFinite(sum)) return data as Int32Array;
+  throw new DivergedError({
+    what: 'the model gives logits that are not finite',
+    fix: 'its weights diverged in training: use an earlier checkpoint, or train with a lower learning rate',
+  });
 }
 
 /**

@@ -162,9 +162,10 @@ export class Segmenter {
     ];
   }
 
-  /** Frees all weights. */
+  /** Frees all weights, those of the backbone too. */
   dispose(): void {
     this.adapted.dispose();
+    this.adapted.base.dispose();
     this.head.dispose();
     this.aux?.dispose();
   }

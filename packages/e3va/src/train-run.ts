@@ -7,7 +7,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { stack, tidy } from '@tensorflow/tfjs-core';
 import { useBackend } from './backend.ts';
 import { openData, TrainBatches } from './data.ts';
-import { CheckpointError } from './errors.ts';
+import { CheckpointError, DivergedError } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { formatSeconds, type Progress, silentProgress } from './progress.ts';
 import { formatRecipe } from './recipe/load.ts';
@@ -20,7 +20,7 @@ import type { EvalEntry, TrainEntry } from './run/log.ts';
 import { RunFolder } from './run/run-folder.ts';
 import { Segmenter } from './segmenter.ts';
 import { TensorBoardWriter } from './tensorboard/writer.ts';
-import { divergedLoss, Trainer } from './trainer.ts';
+import { divergedLoss, divergedModel, Trainer } from './trainer.ts';
 
 /** What {@link trainRun} may be told besides the recipe. */
 export interface TrainRunOptions {
@@ -225,14 +225,10 @@ class Run {
 
   /** Scores the model on the validation images, and keeps it if it is the best so far. */
   private async evaluate(): Promise<void> {
-    const { val, trainer, segmenter } = this;
+    const { val, trainer } = this;
     if (!val) return;
     const step = trainer.steps;
-    const scores = await trainer.withAverage(async () => {
-      const scores = await evaluate(segmenter, val, this.data);
-      if (val.length > 0) this.board.image(step, 'val/prediction', await tensorboardPicture(segmenter, val));
-      return scores;
-    });
+    const scores = await trainer.withAverage(() => this.score(val));
     const better = scores.mIoU > (this.best?.mIoU ?? Number.NEGATIVE_INFINITY);
     const entry = evalEntry(step, scores, better && step > 0);
     if (step > 0) {
@@ -251,6 +247,19 @@ class Run {
     );
     this.options.onEntry?.(entry);
     this.chunkBegan = performance.now();
+  }
+
+  private async score(val: SegmentationSplit): Promise<SegmentationScores> {
+    const { segmenter, trainer, board } = this;
+    try {
+      const scores = await evaluate(segmenter, val, this.data);
+      if (val.length > 0)
+        board.image(trainer.steps, 'val/prediction', await tensorboardPicture(segmenter, val));
+      return scores;
+    } catch (error) {
+      if (error instanceof DivergedError) throw divergedModel(trainer.steps, 'the logits are not finite');
+      throw error;
+    }
   }
 
   private async save(which: 'best' | 'last' = 'last'): Promise<void> {

@@ -141,7 +141,8 @@ export class Trainer {
     const tensors: TrainerState['tensors'] = {};
     const put = async (key: string, tensor: tf.Tensor) => {
       const data = (await tensor.data()) as Float32Array;
-      if (!data.every(Number.isFinite)) throw divergedWeights(key, this.done);
+      if (!data.every(Number.isFinite))
+        throw divergedModel(this.done, `${key} holds a number that is not finite`);
       tensors[key] = { shape: tensor.shape, data: Float32Array.from(data) };
     };
     for (const { key, variable } of this.segmenter.state()) await put(`model/${key}`, variable.read());
@@ -209,9 +210,10 @@ export function divergedLoss(step: number, loss: number, lr: number): DivergedEr
   });
 }
 
-function divergedWeights(key: string, step: number): DivergedError {
+/** The error of a model that became unusable. `step` counts from 1. */
+export function divergedModel(step: number, what: string): DivergedError {
   return new DivergedError({
-    what: `training diverged: after step ${step}, ${key} holds a number that is not finite`,
+    what: `training diverged: after step ${step}, ${what}`,
     fix: 'lower train.optimizer.lr, lengthen train.schedule.warmupSteps, or set train.clipNorm to 1; the last checkpoint is untouched',
   });
 }

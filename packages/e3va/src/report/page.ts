@@ -35,7 +35,7 @@ export const reportScript = `
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
   const axis = { stroke: '#5b6672', grid: { stroke: '#eceff2' }, ticks: { stroke: '#d9dee4' }, font: '11px system-ui' };
-  const draw = (id, title, steps, series) => {
+  const draw = (id, title, steps, series, values) => {
     const target = document.getElementById(id);
     if (steps.length === 0) { target.remove(); return; }
     const width = target.clientWidth;
@@ -43,7 +43,7 @@ export const reportScript = `
     const plot = new uPlot({
       title, width, height: 240,
       scales: { x: { time: false } },
-      axes: [{ ...axis }, { ...axis, size: 62 }],
+      axes: [{ ...axis }, { ...axis, size: 62, ...(values && { values }) }],
       series: [{ label: 'step' }, ...series.map(({ label, stroke }) => ({ label, stroke, width: 1.5, points: { show: few } }))],
     }, [steps, ...series.map((s) => s.values)], target);
     addEventListener('resize', () => plot.setSize({ width: target.clientWidth, height: 240 }));
@@ -57,7 +57,8 @@ export const reportScript = `
     { label: 'loss', stroke: '#a8c1f5', values: train.loss },
     { label: 'smoothed', stroke: '#2563eb', values: smooth(train.loss) },
   ]);
-  draw('lr', 'Learning rate', train.step, [{ label: 'lr', stroke: '#b45309', values: train.lr }]);
+  draw('lr', 'Learning rate', train.step, [{ label: 'lr', stroke: '#b45309', values: train.lr }],
+    (_, ticks) => ticks.map((v) => (v === 0 ? '0' : v.toExponential(1))));
   draw('miou', 'Validation', val.step, [
     { label: 'mIoU', stroke: '#15803d', values: val.mIoU },
     { label: 'pixel accuracy', stroke: '#a1a1aa', values: val.aAcc },
