@@ -126,7 +126,7 @@ async function pairSplits(
     const { pairs: matched, strayMasks } = await pairFiles(directory, found, options.maskSuffix);
     pairs[name] = matched;
     if (strayMasks.length > 0) {
-      notes.push(`${strayMasks.length} masks of ${found.masks} have no image, such as ${strayMasks[0]}.`);
+      notes.push(`Masks without an image in ${found.masks}: ${strayMasks.length}, such as ${strayMasks[0]}.`);
     }
   }
   if (pairs.val) return pairs;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { onTestFinished } from 'vitest';
 import { encodePng } from '../src/png/encode-png.ts';
-import type { LabelMap, RgbImage } from '../src/sample.ts';
+import type { LabelMap, RgbImage, SegmentationSample } from '../src/sample.ts';
 
 /** A new folder, removed after the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -74,3 +74,15 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
   }
   throw new Error('the promise was fulfilled');
 }
+
+/** Whether two arrays hold the same bytes (`toEqual` is slow on large typed arrays). */
+export const sameBytes = (a: Uint8Array | Int32Array, b: Uint8Array | Int32Array): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
+/** Whether two samples have the same sizes, pixels and labels. */
+export const sameSample = (a: SegmentationSample, b: SegmentationSample): boolean =>
+  a.name === b.name &&
+  a.image.width === b.image.width &&
+  a.mask.width === b.mask.width &&
+  sameBytes(a.image.data, b.image.data) &&
+  sameBytes(a.mask.data, b.mask.data);
