@@ -132,7 +132,7 @@ function describe(kind: string, names: string[]): string {
 }
 
 function assign(variable: LayerVariable, source: WeightSource, found: WeightArray): void {
-  const ours = toOurLayout(Float32Array.from(found.data), source.layout, found.shape);
+  const ours = toOurLayout(new Float32Array(found.data), source.layout, found.shape);
   tf.tidy(() => {
     variable.write(tf.tensor(ours.data, ours.shape));
   });
