@@ -42,7 +42,7 @@ export interface PkqWeights {
 }
 
 /** Width-m temporaries of one group of adapters stay below this; a stage is worked through group by group. */
-const groupBytes = 4 * 2 ** 20;
+const groupBytes = 2 * 2 ** 20;
 
 /**
  * One stage of the gradient highway: `z + Σ E_i(u_i)` over the stage's taps u_i, where
@@ -142,11 +142,11 @@ function forward(z: tf.Tensor, taps: tf.Tensor[], weights: PqWeights, skip: bool
   if (skip) for (const u of rows) replace(() => tf.add(y, u));
   for (const group of groups(rows, weights)) {
     replace(() => {
-      const { a2 } = hidden(group);
+      const { down, up } = group.weights;
+      const a2 = tf.tidy(() => batched(activation(widened(reduced(group.taps, down), down)), up.q));
       // [g, n, r] -> [n, g, r] -> [n, gr]
       const joined = tf.reshape(tf.transpose(a2, [1, 0, 2]), [a2.shape[1]!, -1]);
-      const p = tf.reshape(group.weights.up.p, [-1, channels]);
-      return tf.add(y, tf.add(tf.matMul(joined, p), tf.sum(group.weights.up.bias, 0)));
+      return tf.add(y, tf.add(tf.matMul(joined, tf.reshape(up.p, [-1, channels])), tf.sum(up.bias, 0)));
     });
   }
   return tf.reshape(y, z.shape);
@@ -167,21 +167,32 @@ function backward(dy: tf.Tensor, taps: tf.Tensor[], weights: PqWeights): tf.Tens
 }
 
 function groupGradients({ taps, weights }: Group, d: tf.Tensor2D): tf.Tensor[] {
-  const { a1, h, cdf, activated, a2 } = hidden({ taps, weights });
-  const [g, n, r] = a2.shape;
+  const { down, up } = weights;
   const channels = d.shape[1];
-  // up: a2 = activated·q, y = Σ a2·p. All products are kept free of large transposes.
-  const upP = tf.reshape(tf.matMul(tf.reshape(swap(a2), [g * r, n]), d), [g, r, channels]);
-  const dA2 = tf.matMul(d, tf.transpose(tf.reshape(weights.up.p, [g * r, channels]))); // [n, gr]
-  const dA2rows = tf.transpose(tf.reshape(dA2, [n, g, r]), [1, 0, 2]) as tf.Tensor3D; // [g, n, r]
-  const upQ = swap(batched(swap(dA2rows), activated)); // ([g, r, n]·[g, n, m])ᵀ
-  const dH = tf.tidy(() =>
-    tf.mul(batched(dA2rows, swap(weights.up.q)), geluDerivative(h, cdf)),
-  ) as tf.Tensor3D;
+  const a1 = reduced(taps, down);
+  const { activated, slope } = tf.tidy(() => {
+    const h = widened(a1, down);
+    const cdf = normalCdf(h);
+    return { slope: geluDerivative(h, cdf) as tf.Tensor3D, activated: tf.mul(h, cdf) as tf.Tensor3D };
+  });
+  const [g, n, r] = [taps.length, d.shape[0], up.q.shape[2]];
+  // up: a2 = activated·q, y = Σ a2·p. No product needs a large tensor transposed.
+  const upP = tf.tidy(() =>
+    tf.reshape(tf.matMul(tf.reshape(swap(batched(activated, up.q)), [g * r, n]), d), up.p.shape),
+  );
+  const dA2 = tf.tidy(() => {
+    const joined = tf.matMul(d, tf.transpose(tf.reshape(up.p, [g * r, channels]))); // [n, gr]
+    return tf.transpose(tf.reshape(joined, [n, g, r]), [1, 0, 2]);
+  }) as tf.Tensor3D; // [g, n, r]
+  const upQ = tf.tidy(() => swap(batched(swap(dA2), activated))); // ([g, r, n]·[g, n, m])ᵀ
+  activated.dispose();
+  const dH = tf.tidy(() => tf.mul(batched(dA2, swap(up.q)), slope)) as tf.Tensor3D;
+  slope.dispose();
   // down: h = a1·p + bias, a1 = u·q
   const downP = batched(swap(a1), dH);
   const downBias = tf.sum(dH, 1);
-  const dA1 = swap(batched(dH, swap(weights.down.p))); // [g, r, n]
+  const dA1 = swap(batched(dH, swap(down.p))); // [g, r, n]
+  dH.dispose();
   const perTap = tf.unstack(dA1).map((t, i) => tf.matMul(t as tf.Tensor2D, taps[i]!)); // [r, C]
   const downQ = swap(tf.stack(perTap) as tf.Tensor3D);
   return [downQ, downP, downBias, upQ, upP];
@@ -212,17 +223,20 @@ function groups(taps: tf.Tensor2D[], weights: PqWeights): Group[] {
   return out;
 }
 
-/** Everything between the taps and the up projection's second factor; [g, n, r] and [g, n, m]. */
-function hidden({ taps, weights }: Group) {
-  const { down, up } = weights;
-  const qs = tf.unstack(down.q) as tf.Tensor2D[];
-  const a1 = tf.stack(taps.map((u, i) => tf.matMul(u, qs[i]!))) as tf.Tensor3D;
-  const h = tf.tidy(() => tf.add(batched(a1, down.p), tf.expandDims(down.bias, 1))) as tf.Tensor3D;
-  const cdf = normalCdf(h);
-  const activated = tf.mul(h, cdf) as tf.Tensor3D;
-  return { a1, h, cdf, activated, a2: batched(activated, up.q) };
+/** Every tap times its first factor: [g, n, r]. */
+function reduced(taps: tf.Tensor2D[], { q }: LowRankWeights): tf.Tensor3D {
+  return tf.tidy(() => {
+    const factors = tf.unstack(q) as tf.Tensor2D[];
+    return tf.stack(taps.map((u, i) => tf.matMul(u, factors[i]!))) as tf.Tensor3D;
+  });
 }
 
+/** From the rank to the hidden width, in front of the GELU: [g, n, m]. */
+function widened(a1: tf.Tensor3D, { p, bias }: LowRankWeights): tf.Tensor3D {
+  return tf.tidy(() => tf.add(batched(a1, p), tf.expandDims(bias, 1)));
+}
+
+const activation = (h: tf.Tensor3D): tf.Tensor3D => tf.mul(h, normalCdf(h));
 const batched = (a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D => tf.matMul(a, b);
 const swap = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [0, 2, 1]);
 
