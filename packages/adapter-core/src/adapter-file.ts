@@ -132,8 +132,17 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 async function fetchBytes(url: string): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (response.ok) return new Uint8Array(await response.arrayBuffer());
+  let response: Response;
+  try {
+    response = await fetch(url);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    const reason = ((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message;
+    throw new AdapterFileError(
+      { what: `cannot fetch ${url}`, received: reason, fix: 'check address and network' },
+      { cause },
+    );
+  }
   throw new AdapterFileError({
     what: `cannot fetch ${url}`,
     received: `HTTP ${response.status} ${response.statusText}`,

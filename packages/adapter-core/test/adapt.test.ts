@@ -1,4 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { registerTrainingKernels } from '@e3va/highway-grad';
@@ -164,6 +166,25 @@ describe.each(['cpu', 'wasm'])('adapt on %s', (backend) => {
     expect(difference()).toBeGreaterThan(0.01);
     await other.loadAdapter({ load: async () => kept! });
     expect(difference()).toBe(0);
+  });
+
+  it('loads an adapter over http, and says what the server answered if it cannot', async () => {
+    const adapted = adapt(tinyBackbone(), e3va({ rank: 2, init: 'kaiming' }));
+    const path = join(folder, `http-${backend}.safetensors`);
+    await adapted.saveAdapter(path);
+    const server = createServer(async (request, response) => {
+      if (request.url === '/adapter.safetensors') response.end(await readFile(path));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const other = adapt(tinyBackbone(), e3va({ rank: 2 }));
+    await other.loadAdapter(`${address}/adapter.safetensors`);
+    expect(other.adapterTensors()).toEqual(adapted.adapterTensors());
+    await expect(other.loadAdapter(`${address}/absent`)).rejects.toThrow(/HTTP 404/);
+    server.close();
+    server.closeAllConnections();
+    await expect(other.loadAdapter(`${address}/adapter.safetensors`)).rejects.toThrow(AdapterFileError);
   });
 
   it('refuses adapters of another base, method or shape, and damaged files, and changes nothing then', async () => {
