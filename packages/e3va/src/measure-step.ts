@@ -9,8 +9,10 @@ export interface StepCost {
   method: Recipe['method']['name'];
   /** Parameters trained in the backbone and its adapter. */
   trainable: number;
-  /** Most bytes of tensor data that lived at once during the step, beyond what lived before; each buffer counted once. */
+  /** Most bytes of tensor data that lived at once: weights, optimiser state, batch, and what the step needs. */
   peakBytes: number;
+  /** How far the step rose above what is held between steps; each buffer counted once. */
+  stepBytes: number;
   /** Median time of a step. */
   milliseconds: number;
   /** Loss of the first step. */
@@ -70,13 +72,14 @@ export async function measureStep(
   };
   const loss = await step();
   const times: number[] = [];
-  let peakBytes = 0;
+  let [peakBytes, stepBytes] = [0, 0];
   for (let i = 0; i < steps; i++) {
     const measured = await measure(step);
     peakBytes = Math.max(peakBytes, measured.peakBytes);
+    stepBytes = Math.max(stepBytes, measured.growthBytes);
     times.push(measured.milliseconds);
   }
   times.sort((a, b) => a - b);
   const trainable = trainer.segmenter.adapted.parameters.trainable;
-  return { trainable, peakBytes, milliseconds: times[Math.floor(times.length / 2)]!, loss };
+  return { trainable, peakBytes, stepBytes, milliseconds: times[Math.floor(times.length / 2)]!, loss };
 }

@@ -51,7 +51,7 @@ describe('Trainer', () => {
     const trainer = new Trainer(segmenter, recipe.train);
     const first = await losses(trainer, 2);
     const held = tf.memory().numTensors;
-    const rest = await losses(trainer, 12);
+    const rest = await losses(trainer, 7);
     expect(tf.memory().numTensors).toBe(held);
     expect(rest.at(-1)).toBeLessThan(first[0]! * 0.9);
     const changed = base.filter((w, i) => w.dataSync().some((x, k) => x !== original[i]![k])).length;
@@ -119,7 +119,8 @@ describe('measureMethods', () => {
     expect(of.full!.trainable).toBe(2676262);
     expect(of.e3va!.trainable).toBe(121344);
     expect(of.frozen!.trainable).toBe(960);
-    expect(of.e3va!.peakBytes).toBeLessThan(of.full!.peakBytes * 0.7);
-    expect(of.frozen!.peakBytes).toBeLessThanOrEqual(of.e3va!.peakBytes);
+    expect(of.e3va!.stepBytes).toBeLessThan(of.full!.stepBytes * 0.5);
+    expect(of.frozen!.stepBytes).toBeLessThanOrEqual(of.e3va!.stepBytes);
+    expect(of.e3va!.peakBytes).toBeLessThan(of.full!.peakBytes);
   });
 });

@@ -44,11 +44,11 @@ async function printMemory(
   const [height, width] = crop;
   const images = tf.zeros<tf.Rank.R4>([1, height, width, 3]);
   const labels = tf.zeros<tf.Rank.R3>([1, height, width], 'int32');
-  const { peakBytes, milliseconds } = await measureStep(trainer, { images, labels }, 1);
+  const { peakBytes, stepBytes, milliseconds } = await measureStep(trainer, { images, labels }, 1);
   tf.dispose([images, labels]);
   const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
   print(
     `One training step of one image of ${height}x${width} on ${backend}: ${megabytes(peakBytes)}, ${Math.round(milliseconds)} ms; ` +
-      `batch ${batch}: about ${megabytes(peakBytes * batch)}`,
+      `batch ${batch}: about ${megabytes(peakBytes + stepBytes * (batch - 1))}`,
   );
 }
