@@ -7,6 +7,8 @@ export {
   type PqWeights,
   type SynthesisedWeights,
 } from './highway.ts';
+export { registerTrainingKernels } from './kernels/register.ts';
+export { type Measurement, type MeasureOptions, measure } from './measure.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
 export { adaptiveAveragePool, resizeBilinear, separable } from './resize.ts';
