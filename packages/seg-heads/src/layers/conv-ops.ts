@@ -1,0 +1,92 @@
+import { resizeBilinear, separable } from '@e3va/highway-grad';
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * A convolution of stride 1 that keeps height and width. A 1×1 kernel is one matrix product over the pixels.
+ *
+ * @param x Shape [batch, height, width, in].
+ * @param kernel Shape [size, size, in, out], odd size.
+ * @returns Shape [batch, height, width, out].
+ */
+export function convSame(x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
+  const [size, , from, to] = kernel.shape;
+  if (size !== 1) return tf.conv2d(x, kernel, 1, 'same');
+  return tf.tidy(() => {
+    const pixels = tf.reshape(x, [-1, from]); // [batch · height · width, in]
+    const y = tf.matMul(pixels, tf.reshape(kernel, [from, to]));
+    return tf.reshape(y, [x.shape[0], x.shape[1], x.shape[2], to]);
+  });
+}
+
+/**
+ * `convSame(resizeBilinear(x, target), kernel)`, computed at the size of `x`.
+ *
+ * Resizing and convolving are both linear: each tap of the kernel is applied to the pixels of `x`, and what the taps
+ * give is interpolated, shifted and summed in one separable resampling. For a map of half the target's side that is a
+ * quarter of the multiplications, and the resized map is neither made nor kept for the backward pass.
+ *
+ * @param x Shape [batch, h, w, in].
+ * @param kernel Shape [size, size, in, out], odd size.
+ * @param target Height and width of the output, at least those of `x`.
+ * @returns Shape [batch, ...target, out].
+ */
+export function convResized(
+  x: tf.Tensor4D,
+  kernel: tf.Tensor4D,
+  [height, width]: [number, number],
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [batch, h, w] = x.shape;
+    const [size, , from, to] = kernel.shape;
+    const taps = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [from, size * size * to]);
+    const y = tf.matMul(tf.reshape(x, [-1, from]), taps); // [batch · h · w, size · size · out]
+    // the taps of a row beside its pixels, those of a column beside its rows
+    const rows = tf.transpose(tf.reshape(y, [batch * h, w, size, size * to]), [0, 2, 1, 3]);
+    const image = tf.reshape(rows, [batch, h * size, w * size, to]) as tf.Tensor4D;
+    return separable(image, tapMatrix(height, h, size), tapMatrix(width, w, size));
+  });
+}
+
+/**
+ * Shape [to, from · size]: row i interpolates (half-pixel centres) at output pixel i + tap − ⌊size / 2⌋ from column
+ * `pixel · size + tap`; a pixel beyond the edge is 0.
+ */
+function tapMatrix(to: number, from: number, size: number): tf.Tensor2D {
+  const matrix = new Float32Array(to * from * size);
+  for (let i = 0; i < to; i++) {
+    for (let tap = 0; tap < size; tap++) {
+      const at = i + tap - (size - 1) / 2;
+      if (at < 0 || at >= to) continue;
+      const position = Math.min(from - 1, Math.max(0, ((at + 0.5) * from) / to - 0.5));
+      const low = Math.floor(position);
+      const place = i * from * size + tap;
+      matrix[place + low * size]! += 1 - (position - low);
+      if (position > low) matrix[place + (low + 1) * size]! += position - low;
+    }
+  }
+  return tf.tensor2d(matrix, [to, from * size]);
+}
+
+/**
+ * {@link convSame} of the maps joined along their channels, each resized to the first one's height and width; as a sum
+ * over the maps, so that neither the joined map nor a resized smaller one is made.
+ *
+ * @param maps Shapes [batch, hᵢ, wᵢ, inᵢ].
+ * @param kernel Shape [size, size, Σ inᵢ, out], odd size.
+ * @returns Shape [batch, h₀, w₀, out].
+ */
+export function convJoined(maps: tf.Tensor4D[], kernel: tf.Tensor4D): tf.Tensor4D {
+  const [, height, width] = maps[0]!.shape;
+  const conv = (x: tf.Tensor4D, kernel: tf.Tensor4D) => {
+    const [, h, w] = x.shape;
+    if (h === height && w === width) return convSame(x, kernel);
+    if (h <= height && w <= width) return convResized(x, kernel, [height, width]);
+    return convSame(resizeBilinear(x, [height, width]), kernel);
+  };
+  if (maps.length === 1) return conv(maps[0]!, kernel);
+  return tf.tidy(() => {
+    const channels = maps.map((x) => x.shape[3]);
+    const kernels = tf.split<tf.Tensor4D>(kernel, channels, 2);
+    return maps.map((x, i) => conv(x, kernels[i]!)).reduce((a, b) => tf.add<tf.Tensor4D>(a, b));
+  });
+}
