@@ -1,1 +1,2 @@
+// The package exports nothing yet.
 export {};
