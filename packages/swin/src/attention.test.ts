@@ -5,8 +5,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { backends, draw, maxDifference, useBackend } from '../test/helpers.ts';
 import { attentionOracle, relativeIndex } from '../test/oracles.ts';
 import { WindowAttention, windowAttention } from './attention.ts';
-import { batchedProduct } from './batched-product.ts';
-import { entry } from './entry.ts';
 import { relativePositionBias } from './relative-bias.ts';
 
 describe.each(backends)('attention on %s', (backend) => {
@@ -62,50 +60,6 @@ describe.each(backends)('attention on %s', (backend) => {
       });
     },
   );
-
-  it.each([
-    { a: [6, 5, 3], b: [6, 3, 4], transposeB: false },
-    { a: [6, 5, 3], b: [6, 4, 3], transposeB: true },
-    { a: [1, 1, 1], b: [1, 1, 1], transposeB: true },
-    { a: [40, 49, 32], b: [40, 49, 32], transposeB: true },
-    { a: [2, 144, 17], b: [2, 17, 9], transposeB: false },
-  ])('batchedProduct $a $b equals matMul, forward and backward', ({ a, b, transposeB }) => {
-    const before = tf.memory().numTensors;
-    tf.tidy(() => {
-      const [x, y] = [draw(a, 1), draw(b, 2)] as [tf.Tensor3D, tf.Tensor3D];
-      const plain = (x: tf.Tensor, y: tf.Tensor) => tf.matMul(x, y, false, transposeB);
-      const ours = (x: tf.Tensor, y: tf.Tensor) =>
-        batchedProduct(x as tf.Tensor3D, y as tf.Tensor3D, transposeB) as tf.Tensor;
-      const dy = draw(plain(x, y).shape, 3);
-      expect(maxDifference(ours(x, y), plain(x, y))).toBeLessThan(2e-5);
-      const expected = tf.grads(plain)([x, y], dy);
-      tf.grads(ours)([x, y], dy).forEach((g, i) => {
-        expect(maxDifference(g, expected[i]!)).toBeLessThan(5e-5);
-      });
-    });
-    expect(tf.memory().numTensors).toBe(before);
-  });
-
-  it('entry picks one entry of the first axis, and its gradient pads', () => {
-    const before = tf.memory().numTensors;
-    tf.tidy(() => {
-      const x = draw([3, 4, 5, 2], 1) as tf.Tensor4D;
-      const dy = draw([4, 5, 2], 2);
-      for (const index of [0, 1, 2]) {
-        expect([...entry(x, index).dataSync()]).toEqual([
-          ...x.dataSync().slice(index * 40, (index + 1) * 40),
-        ]);
-        const padded = new Float32Array(120);
-        padded.set(dy.dataSync(), index * 40);
-        expect([
-          ...tf
-            .grad((t) => entry(t as tf.Tensor4D, index))(x, dy)
-            .dataSync(),
-        ]).toEqual([...padded]);
-      }
-    });
-    expect(tf.memory().numTensors).toBe(before);
-  });
 });
 
 it('heads that do not divide the channels are an error that names the layer', () => {

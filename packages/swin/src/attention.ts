@@ -1,8 +1,6 @@
 import { ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
-import { batchedProduct } from './batched-product.ts';
-import { entry } from './entry.ts';
 import { type LayerConfig, lastSize, weightInitializer } from './layer.ts';
 import { shiftMask } from './mask.ts';
 import { relativePositionBias } from './relative-bias.ts';
@@ -29,17 +27,14 @@ export function windowAttention(
     const [windows, tokens, triple] = qkv.shape;
     const depth = triple / 3 / heads;
     const rows = tf.reshape(qkv, [windows * tokens, 3 * heads, depth]);
-    const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [
-      3,
-      heads * windows,
-      tokens,
-      depth,
-    ]) as tf.Tensor4D;
-    const [q, k, v] = [entry(byHead, 0), entry(byHead, 1), entry(byHead, 2)];
-    const scores = batchedProduct(tf.mul(q, depth ** -0.5), k, true); // [heads * windows, tokens, tokens]
+    const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [3, windows * tokens * heads * depth]);
+    const [q, k, v] = tf
+      .split(byHead, 3)
+      .map((part) => tf.reshape(part, [heads * windows, tokens, depth])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const scores = tf.matMul(tf.mul(q, depth ** -0.5), k, false, true); // [heads * windows, tokens, tokens]
     const biased = tf.add(tf.reshape(scores, offsetShape(heads, windows, mask, tokens)), offsets(bias, mask));
     const weights = tf.softmax(tf.reshape(biased, [heads * windows, tokens, tokens]));
-    const mixed = tf.reshape(batchedProduct(weights as tf.Tensor3D, v), [heads, windows * tokens, depth]);
+    const mixed = tf.reshape(tf.matMul(weights, v), [heads, windows * tokens, depth]);
     return tf.reshape(tf.transpose(mixed, [1, 0, 2]), [windows, tokens, triple / 3]);
   });
 }

@@ -6,10 +6,10 @@ import { LayerNorm } from './layer-norm.ts';
 import { PatchGather } from './patch.ts';
 
 /** Mean of the images Swin was trained on, in red, green, blue, for pixel values from 0 to 1. */
-export const imagenetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
+export const imagenetMean: [number, number, number] = [0.485, 0.456, 0.406];
 
 /** Standard deviation that goes with {@link imagenetMean}. */
-export const imagenetStd: readonly [number, number, number] = [0.229, 0.224, 0.225];
+export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
 
 /**
  * A Swin Transformer as a functional LayersModel of small, named layers, with random weights.

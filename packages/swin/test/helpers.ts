@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { decodeSafetensors, type Safetensors } from '@e3va/adapter-core';
+import { registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { expect } from 'vitest';
 import type { SwinConfig } from '../src/index.ts';
 
-/** The backends that every numeric test runs on. */
-export const backends = ['cpu', 'wasm'] as const;
+/** The backends that every numeric test runs on; the kernels stay registered, so they come last. */
+export const backends = ['cpu', 'wasm', 'wasm with training kernels'] as const;
 
+/** Makes a backend of the list the active one. */
 export async function useBackend(name: string): Promise<void> {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  await tf.setBackend(name);
+  await tf.setBackend(name.split(' ')[0]!);
   await tf.ready();
+  if (name.includes('kernels')) registerTrainingKernels();
 }
 
 /** The reference networks of the fixtures. */
