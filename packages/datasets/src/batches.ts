@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Dataset, generator } from '@tensorflow/tfjs-data';
+import { assertCount, batchPlan, type Draw, type PlanOptions } from './batch-plan.ts';
 import { cachedSplit, defaultCacheBytes } from './cached-split.ts';
-import { BatchShapeError, EmptyDatasetError, OptionError } from './errors.ts';
+import { BatchShapeError } from './errors.ts';
 import { prefetched } from './prefetch.ts';
-import { rng, shuffledOrder } from './rng.ts';
+import { rng } from './rng.ts';
 import type { SegmentationSample, SegmentationSplit, Transform } from './sample.ts';
 import { type Normalization, normalize } from './transforms/normalize.ts';
 
@@ -18,23 +19,9 @@ export type SegmentationBatch = {
 };
 
 /** How {@link batches} streams a split. */
-export interface BatchOptions extends Normalization {
-  /** Samples of a batch. Default: 1. */
-  batchSize?: number;
+export interface BatchOptions extends PlanOptions, Normalization {
   /** What is done to each sample. Default: nothing, so that images keep their size. */
   transform?: Transform;
-  /** Whether the order is drawn anew for each epoch. Default: false. */
-  shuffle?: boolean;
-  /** Whether the stream goes on for ever. Then batches run on over the end of an epoch and all are full. Default: false. */
-  repeat?: boolean;
-  /** Whether to leave out a last batch that is not full, without `repeat`. Default: false. */
-  dropLast?: boolean;
-  /** Seed of order and transforms. Default: 0. */
-  seed?: number;
-  /** The first epoch. Default: 0. Without `repeat`, each further iteration of the stream is the next epoch. */
-  epoch?: number;
-  /** Batches to skip without reading them, to resume a run. Default: 0. */
-  startBatch?: number;
   /** Batches that are decoded ahead of their use. Default: 2. */
   prefetch?: number;
   /** Memory for decoded samples, so that later epochs need not decode again. Default: 512 MiB; 0 for none. */
@@ -58,30 +45,38 @@ export interface BatchOptions extends Normalization {
  * ```ts
  * import '@tensorflow/tfjs-backend-cpu';
  * import * as tf from '@tensorflow/tfjs-core';
- * import { batches, openMaskFolder, trainAugmentation } from '@e3va/datasets';
+ * import { batches, type SegmentationSplit, trainAugmentation } from '@e3va/datasets';
  *
- * const folder = await openMaskFolder('camvid');
- * const stream = batches(folder.split('train'), {
- *   batchSize: 4,
- *   shuffle: true,
- *   repeat: true,
- *   transform: trainAugmentation({ crop: [256, 320] }),
- * });
+ * // A split is any object of this form; those of openMaskFolder read files.
+ * const split: SegmentationSplit = {
+ *   length: 3,
+ *   names: ['a', 'b', 'c'],
+ *   load: async (i) => ({
+ *     name: 'abc'.charAt(i),
+ *     image: { width: 8, height: 6, data: new Uint8Array(144).fill(i) },
+ *     mask: { width: 8, height: 6, data: new Int32Array(48).fill(i) },
+ *   }),
+ * };
+ * const transform = trainAugmentation({ crop: [4, 4] });
+ * const stream = batches(split, { batchSize: 2, shuffle: true, repeat: true, transform });
  * const iterator = await stream.iterator();
  * const { images, labels } = (await iterator.next()).value;
- * console.log(images.shape, labels.shape); // [4, 256, 320, 3] [4, 256, 320]
+ * console.log(images.shape, labels.shape); // [2, 4, 4, 3] [2, 4, 4]
  * tf.dispose([images, labels]);
  *
- * const forFit = stream.map((batch) => ({ xs: batch.images, ys: batch.labels })); // model.fitDataset(forFit, …)
+ * const forFit = stream.map((batch) => ({ xs: batch.images, ys: batch.labels }));
+ * console.log(forFit.size); // Infinity; model.fitDataset(forFit, { batchesPerEpoch: 2, epochs: 1 })
  * ```
  */
 export function batches(split: SegmentationSplit, options: BatchOptions = {}): Dataset<SegmentationBatch> {
-  const plan = planOf(split, options);
+  const plan = batchPlan(split.length, options);
+  const { prefetch = 2 } = options;
+  assertCount('prefetch', prefetch, 0);
   const source = cachedSplit(split, options.cacheBytes ?? defaultCacheBytes);
   let iterations = 0;
-  return generator<SegmentationBatch>((async () => {
+  const iterator = async () => {
     const firstEpoch = (options.epoch ?? 0) + (options.repeat ? 0 : iterations++);
-    const ahead = prefetched(plan.count, options.prefetch ?? 2, (i) =>
+    const ahead = prefetched(plan.count, prefetch, (i) =>
       pixelBatch(source, plan.samplesOf(plan.first + i, firstEpoch), options),
     );
     return {
@@ -90,76 +85,10 @@ export function batches(split: SegmentationSplit, options: BatchOptions = {}): D
         return item.done ? item : { value: toTensors(item.value), done: false };
       },
     };
-  }) as unknown as () => Promise<Iterator<SegmentationBatch>>); // the iterator may be asynchronous, its type says not
-}
-
-/** Number of batches of one pass over `samples` samples. */
-export function batchesPerEpoch(samples: number, batchSize: number, dropLast = false): number {
-  return dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
-}
-
-/** A sample by epoch and index within the split. */
-interface Draw {
-  epoch: number;
-  index: number;
-}
-
-/** Which samples make up which batch. */
-interface Plan {
-  /** The first batch. */
-  first: number;
-  /** How many batches follow from there. */
-  count: number;
-  samplesOf(batch: number, firstEpoch: number): Draw[];
-}
-
-function planOf({ length }: SegmentationSplit, options: BatchOptions): Plan {
-  const {
-    batchSize = 1,
-    shuffle = false,
-    repeat = false,
-    dropLast = false,
-    seed = 0,
-    startBatch = 0,
-  } = options;
-  assertCount('batchSize', batchSize, 1);
-  assertCount('startBatch', startBatch, 0);
-  assertCount('prefetch', options.prefetch ?? 2, 0);
-  if (length === 0) throw new EmptyDatasetError({ what: 'the split to stream holds no sample' });
-  const total = repeat ? Number.POSITIVE_INFINITY : batchesPerEpoch(length, batchSize, dropLast);
-  if (total === 0) {
-    throw new EmptyDatasetError({
-      what: 'the split is smaller than one batch and dropLast is set, so there is no batch',
-      expected: `at least ${batchSize} samples`,
-      received: String(length),
-      fix: 'lower batchSize, or set repeat',
-    });
-  }
-  const orderOf = lastOrder(length, seed, shuffle);
-  return {
-    first: startBatch,
-    count: Math.max(0, total - startBatch),
-    samplesOf(batch, firstEpoch) {
-      const from = batch * batchSize;
-      const size = repeat ? batchSize : Math.min(batchSize, length - from);
-      return Array.from({ length: size }, (_, i) => {
-        const epoch = firstEpoch + Math.floor((from + i) / length);
-        return { epoch, index: orderOf(epoch)[(from + i) % length]! };
-      });
-    },
   };
-}
-
-/** The order of an epoch; the last one is kept. */
-function lastOrder(length: number, seed: number, shuffle: boolean): (epoch: number) => Uint32Array {
-  let kept: { epoch: number; order: Uint32Array } | undefined;
-  return (epoch) => {
-    if (kept?.epoch !== epoch) {
-      const order = shuffle ? shuffledOrder(length, seed, epoch) : Uint32Array.from({ length }, (_, i) => i);
-      kept = { epoch, order };
-    }
-    return kept.order;
-  };
+  // An asynchronous iterator is allowed, only the type of generator() knows none.
+  const dataset = generator(iterator as unknown as () => Promise<Iterator<SegmentationBatch>>);
+  return Object.assign(dataset, { size: plan.count });
 }
 
 /** A batch before it becomes tensors. */
@@ -213,14 +142,5 @@ function assertSameShape(samples: SegmentationSample[]): void {
     what: 'the images of one batch differ in size',
     received: `${size(first)} and ${size(other)}`,
     fix: 'give a transform that ends at one size, such as trainAugmentation({ crop }), or use batchSize 1',
-  });
-}
-
-function assertCount(option: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new OptionError({
-    what: `${option} is out of range`,
-    expected: `an integer of at least ${least}`,
-    received: String(value),
   });
 }

@@ -18,7 +18,8 @@ export interface ClassTable {
   ignored: Set<number>;
 }
 
-const ignoredName = /^(void|unlabell?ed|ignored?)$/i;
+/** Whether the name of a class means that its pixels are not labelled. */
+export const isIgnoredName = (name: string) => /^(void|unlabell?ed|ignored?)$/i.test(name.trim());
 
 /** Changes of a {@link ClassNames} on its way to a table. */
 export interface ClassTableOptions {
@@ -58,7 +59,7 @@ export function classTable(
         received: JSON.stringify(name),
       });
     }
-    if (ignoredName.test(name.trim())) table.ignored.add(value);
+    if (isIgnoredName(name)) table.ignored.add(value);
     if (!table.ignored.has(value)) {
       table.labelOf.set(value, table.names.length);
       table.names.push(name.trim());

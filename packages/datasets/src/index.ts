@@ -1,8 +1,10 @@
-export { type BatchOptions, batches, batchesPerEpoch, type SegmentationBatch } from './batches.ts';
+export { batchesPerEpoch, type PlanOptions } from './batch-plan.ts';
+export { type BatchOptions, batches, type SegmentationBatch } from './batches.ts';
 export { cachedSplit } from './cached-split.ts';
 export type { ClassNames } from './class-names.ts';
 export { type ClassPixels, classPixels } from './class-pixels.ts';
 export type { ColorMap, Rgb } from './color-map.ts';
+export type { ClassOptions } from './decide-classes.ts';
 export {
   BatchShapeError,
   ClassNamesError,
@@ -27,6 +29,7 @@ export type { LayoutName, SplitName } from './layouts.ts';
 export { type MaskFolder, type MaskFolderOptions, openMaskFolder } from './mask-folder.ts';
 export { colorizeMask, overlay } from './overlay.ts';
 export { paletteColors } from './palette.ts';
+export type { PngColorType, PngHeader } from './png/chunks.ts';
 export { decodePng, type PngImage } from './png/decode-png.ts';
 export { decodeImage, type ImageOptions, readImage, readImageSize } from './read-image.ts';
 export { type Rng, rng, shuffledOrder } from './rng.ts';

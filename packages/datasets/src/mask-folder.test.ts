@@ -74,7 +74,7 @@ describe('openMaskFolder recognises', () => {
     expect(set.split('val').length).toBe(1);
     expect(set.notes).toEqual([
       'Class names come from classes.txt.',
-      'The mask value 3, one after the last class, is ignored as the SegNet layout has it.',
+      'The mask value 3, one after the last class, is ignored as in the SegNet layout.',
     ]);
     const sample = await set.split('train').load(1);
     expect(sample).toMatchObject({
@@ -85,6 +85,8 @@ describe('openMaskFolder recognises', () => {
     expect([...sample.image.data.subarray(0, 3)]).toEqual([10, 20, 30]);
     expect(await rowsOf(folder)).toEqual([0, 1, 2, 255]);
     expect(await rejection(rowsOf(folder, { ignoreIndex: 9 }))).toBeInstanceOf(ClassRangeError);
+    const withVoid = { classes: ['sky', 'void', 'car'] }; // the list itself says what is ignored
+    expect(await rejection(rowsOf(folder, withVoid))).toBeInstanceOf(ClassRangeError);
   });
 
   it('the ADE20K layout, where 0 is no class', async () => {
@@ -337,6 +339,13 @@ describe('openMaskFolder refuses', () => {
     expect(await rejection(openMaskFolder(await flat(['a', 'b']), { maxPixels: 23 }))).toBeInstanceOf(
       ImageTooLargeError,
     );
+  });
+
+  it('RGB masks without a colour map, when it is opened', async () => {
+    const folder = await flat(['a', 'b'], { ...classes, 'masks/a.png': await plainPng() });
+    const error = await rejection(openMaskFolder(folder));
+    expect(error).toBeInstanceOf(MaskFormatError);
+    expect(error.message).toContain('received: the colours #0a141e');
   });
 
   it('splits and samples that are not there', async () => {

@@ -1,27 +1,16 @@
 import { assertSameSize, checkSizes } from './check-sizes.ts';
-import { type ClassNames, type ClassTable, classTable, isList, readClassNames } from './class-names.ts';
-import { type ColorMap, parseColorMap } from './color-map.ts';
+import { type ClassOptions, decideClasses } from './decide-classes.ts';
 import { OptionError, UnknownSplitError } from './errors.ts';
 import { findLayout, type LayoutName, type SplitName } from './layouts.ts';
-import { type MaskCoding, pixelValues } from './mask-coding.ts';
+import type { MaskCoding } from './mask-coding.ts';
 import { type MaskPair, pairFiles } from './pairing.ts';
 import { type ImageOptions, readImage } from './read-image.ts';
-import { readMask, readMaskPng } from './read-mask.ts';
+import { readMask } from './read-mask.ts';
 import type { SegmentationSplit } from './sample.ts';
-import { scanClasses } from './scan-classes.ts';
 import { splitByName } from './split-by-name.ts';
 
 /** How {@link openMaskFolder} reads a folder. Everything has a default. */
-export interface MaskFolderOptions extends ImageOptions {
-  /** Class names, instead of those of a file in the folder. */
-  classes?: ClassNames;
-  /** Mask values that mean "not labelled". 255 always does unless it is a class; in the SegNet layout so does the
-   * value after the last class, unless this option is given. */
-  ignoreIndex?: number | readonly number[];
-  /** Whether value 0 is ignored and the classes start at 1, as in ADE20K. Default: true in the ADE20K layout. */
-  reduceZeroLabel?: boolean;
-  /** Mask value of each colour, for masks that are coded by colour, or by the colours of their palette. */
-  colorMap?: ColorMap;
+export interface MaskFolderOptions extends ImageOptions, ClassOptions {
   /** What the names of masks have after the name of their image, such as `_mask`. Default: nothing. */
   maskSuffix?: string;
   /** Share of the training images that become the validation split where the folder has none. Default: 0.2. */
@@ -65,19 +54,25 @@ export interface MaskFolder {
  * a `colorMap`. Class names come from `classes`, else from `classes.json`, `classes.txt`, `class_names.txt`, `labels.txt` or
  * `objectInfo150.txt` in the folder, else all masks are scanned for their largest value.
  *
- * Names and headers of all files are checked here; values of masks when a sample is loaded.
+ * Names and headers of all files and the first masks are checked here; the values of a mask when its sample is loaded.
  *
  * @throws FolderNotFoundError, UnknownLayoutError, EmptyDatasetError, MissingMaskError, DuplicateNameError,
  * ClassNamesError, MaskSizeError, MaskFormatError, ImageDecodeError, ImageTooLargeError
  *
  * @example
  * ```ts
- * import { openMaskFolder } from '@e3va/datasets';
+ * import { mkdir } from 'node:fs/promises';
+ * import { openMaskFolder, writeMask, writePng } from '@e3va/datasets';
  *
- * const folder = await openMaskFolder('camvid');
- * const train = folder.split('train');
- * const { image, mask } = await train.load(0);
- * console.log(folder.classes, train.length, image.width, mask.data.length);
+ * await mkdir('tiny/images', { recursive: true });
+ * await mkdir('tiny/masks', { recursive: true });
+ * for (const name of ['a', 'b']) {
+ *   await writePng(`tiny/images/${name}.png`, { width: 2, height: 1, data: new Uint8Array(6) });
+ *   await writeMask(`tiny/masks/${name}.png`, { width: 2, height: 1, data: Int32Array.of(0, 1) });
+ * }
+ * const folder = await openMaskFolder('tiny', { classes: ['sky', 'road'] });
+ * const { image, mask } = await folder.split('train').load(0);
+ * console.log(folder.splits, image.width, mask.data); // ['train', 'val'] 2 Int32Array [0, 1]
  * ```
  */
 export async function openMaskFolder(
@@ -87,10 +82,9 @@ export async function openMaskFolder(
   const layout = await findLayout(directory);
   const notes: string[] = [];
   const pairs = await pairSplits(directory, layout.splits, options, notes);
-  if ((options.check ?? 'headers') === 'headers') await checkSizes(Object.values(pairs).flat(), options);
-  const { classes, coding } = await decideClasses(directory, layout.name, pairs, options, notes);
-  if ((options.check ?? 'headers') === 'headers')
-    notes.push(...(await noteBinaryMasks(pairs.train!, coding, options)));
+  const all = Object.values(pairs).flat();
+  if ((options.check ?? 'headers') === 'headers') await checkSizes(all, options);
+  const { classes, coding } = await decideClasses(directory, layout.name, all, options, notes);
   const splits = Object.keys(pairs) as SplitName[];
   return {
     directory,
@@ -137,59 +131,6 @@ async function pairSplits(
   return { train, val, ...(pairs.test && { test: pairs.test }) };
 }
 
-async function decideClasses(
-  directory: string,
-  layout: LayoutName,
-  pairs: Pairs,
-  options: MaskFolderOptions,
-  notes: string[],
-): Promise<{ classes: string[]; coding: MaskCoding }> {
-  const colors = options.colorMap && parseColorMap(options.colorMap);
-  const fromFile = options.classes ? undefined : await readClassNames(directory);
-  const given = options.classes ?? fromFile?.names;
-  if (fromFile) notes.push(`Class names come from ${fromFile.file}.`);
-  const ignored = new Set(ignoreList(options.ignoreIndex));
-  const listed = given && isList(given) ? given.length : undefined;
-  const reduceZeroLabel =
-    options.reduceZeroLabel ?? (layout === 'ade20k' && (!given || listed !== undefined));
-  if (layout === 'segnet' && listed !== undefined && options.ignoreIndex === undefined && !reduceZeroLabel) {
-    ignored.add(listed);
-    notes.push(`The mask value ${listed}, one after the last class, is ignored as the SegNet layout has it.`);
-  }
-  const scanned = {
-    colors,
-    ignored: new Set([...ignored, 255]),
-    reduceZeroLabel,
-    maxPixels: options.maxPixels,
-  };
-  const names = given ?? (await scanClasses(Object.values(pairs).flat(), scanned));
-  const table = classTable(names, { reduceZeroLabel, ignored });
-  if (!given) notes.push(`No class names were found: the masks hold ${table.names.length} classes.`);
-  return { classes: table.names, coding: codingOf(table, colors) };
-}
-
-function codingOf(table: ClassTable, colors: Map<number, number> | undefined): MaskCoding {
-  const classes = table.names.length;
-  const ignoreIndex = classes > 255 ? 65535 : 255;
-  const labels = new Int32Array(65536).fill(-1);
-  for (const value of [255, ...table.ignored]) labels[value] = ignoreIndex;
-  for (const [value, label] of table.labelOf) labels[value] = label;
-  return { classes, ignoreIndex, labels, colors };
-}
-
-function ignoreList(given: number | readonly number[] | undefined): readonly number[] {
-  const values = given === undefined ? [] : typeof given === 'number' ? [given] : given;
-  for (const value of values) {
-    if (Number.isInteger(value) && value >= 0 && value <= 65535) continue;
-    throw new OptionError({
-      what: 'ignoreIndex is no mask value',
-      expected: 'an integer from 0 to 65535, or a list of them',
-      received: String(value),
-    });
-  }
-  return values;
-}
-
 function splitOf(pairs: MaskPair[], coding: MaskCoding, options: MaskFolderOptions): SegmentationSplit {
   return {
     length: pairs.length,
@@ -207,21 +148,4 @@ function splitOf(pairs: MaskPair[], coding: MaskCoding, options: MaskFolderOptio
       return { name, image, mask };
     },
   };
-}
-
-/** A note if the first masks hold 0 and 255 alone, which often means two classes rather than one and a void. */
-async function noteBinaryMasks(
-  pairs: MaskPair[],
-  coding: MaskCoding,
-  options: MaskFolderOptions,
-): Promise<string[]> {
-  if (coding.classes < 2 || coding.colors || coding.labels[255] !== coding.ignoreIndex) return [];
-  const seen = new Set<number>();
-  for (const { mask } of pairs.slice(0, 4)) {
-    for (const value of pixelValues(await readMaskPng(mask, options.maxPixels), mask)) seen.add(value);
-  }
-  if (seen.size !== 2 || !seen.has(0) || !seen.has(255)) return [];
-  return [
-    "The first masks hold 0 and 255 alone, and 255 is ignored. If it is a class: classes: { 0: '…', 255: '…' }.",
-  ];
 }

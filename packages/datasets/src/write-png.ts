@@ -67,6 +67,8 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
 function writeError(path: string, cause: NodeJS.ErrnoException): ImageWriteError {
   const fixes: Record<string, string> = {
     ENOSPC: 'the disk is full: free some space',
+    EDQUOT: 'the disk quota is used up: free some space',
+    EROFS: 'choose a folder that may be written to',
     ENOENT: 'create the folder first',
     EACCES: 'choose a folder that may be written to',
     EISDIR: 'choose the name of a file, this is a folder',

@@ -72,7 +72,7 @@ function linearTaps(input: number, output: number, first: number, count: number)
   return { low, high, weight };
 }
 
-/** Resizes an image bilinearly to `[height, width]`; with a window only that part of the result. See {@link bilinear}. */
+/** Resizes an image bilinearly to `[height, width]`; with a window only that part of the result. */
 export function resizeImage(image: RgbImage, size: Size, window = whole(size)): RgbImage {
   if (image.height === size[0] && image.width === size[1]) return cropImage(image, window);
   const out = new Uint8ClampedArray(window.height * window.width * 3);
