@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LabelMap, overlay, paletteColors, readImage, writeMask, writePng } from '@e3va/datasets';
-import { InputError } from './errors.ts';
 import { predictImage } from './evaluate.ts';
 import { findImages, outputNames } from './inputs.ts';
+import { attempt } from './run/attempt.ts';
 import type { Segmenter } from './segmenter.ts';
 
 /** The files that {@link predictFiles} wrote for one image. */
@@ -33,7 +33,7 @@ export async function* predictFiles(
   options: { overlay?: boolean } = {},
 ): AsyncGenerator<PredictedFiles> {
   const files = findImages(inputs);
-  makeFolder(out);
+  attempt(`cannot make the folder ${out}`, () => mkdirSync(out, { recursive: true }));
   const names = outputNames(files);
   const colors = paletteColors(segmenter.classes);
   for (const [i, input] of files.entries()) {
@@ -48,20 +48,5 @@ export async function* predictFiles(
       await writePng(written.overlay, overlay(image, labels, 0.5, colors));
     }
     yield written;
-  }
-}
-
-function makeFolder(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (cause) {
-    throw new InputError(
-      {
-        what: `cannot make the folder ${dir}`,
-        received: (cause as Error).message,
-        fix: 'choose another one with --out',
-      },
-      { cause },
-    );
   }
 }

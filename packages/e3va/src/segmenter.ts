@@ -172,7 +172,7 @@ export class Segmenter {
 }
 
 /** The method that a recipe describes; the seed decides its initial weights. */
-export function methodOf(method: Recipe['method'], seed: number): Method {
+function methodOf(method: Recipe['method'], seed: number): Method {
   switch (method.name) {
     case 'frozen':
       return frozen();

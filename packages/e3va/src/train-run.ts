@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { writeFileAtomic } from '@e3va/adapter-core';
 import type { MaskFolder, SegmentationSplit } from '@e3va/datasets';
@@ -67,10 +68,10 @@ export interface TrainRunResult {
  * @throws DivergedError if loss or weights become NaN or infinite: the checkpoints on the disk stay as they were.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { loadRecipe, trainRun } from 'e3va';
  *
- * const recipe = loadRecipe('upernet-nano', { data: 'my-photos', steps: '200' });
+ * const recipe = loadRecipe('upernet-nano', { data: 'my-photos', steps: '2', 'train.crop': '[64, 64]' });
  * const { best, report } = await trainRun(recipe);
  * console.log(best?.mIoU, report);
  * ```
@@ -112,9 +113,10 @@ class Run {
     this.board = new TensorBoardWriter(folder.dir);
   }
 
-  static async start(recipe: Recipe, options: TrainRunOptions): Promise<Run> {
-    const backend = await useBackend(recipe.backend);
-    const data = await openData(recipe);
+  static async start(given: Recipe, options: TrainRunOptions): Promise<Run> {
+    const backend = await useBackend(given.backend);
+    const data = await openData(given);
+    const recipe = withAbsolutePaths(given);
     const earlier = options.resume === undefined ? undefined : RunFolder.open(options.resume);
     const checkpoint = earlier && readCheckpoint(earlier.checkpointPath('last'));
     if (checkpoint) checkClasses(checkpoint.info, data);
@@ -347,6 +349,16 @@ class Run {
     this.trainer.dispose();
     this.segmenter.dispose();
   }
+}
+
+/** The recipe with paths that hold from every folder: the run keeps it. */
+function withAbsolutePaths(recipe: Recipe): Recipe {
+  const { data, backbone } = recipe;
+  return {
+    ...recipe,
+    data: data.dir === undefined ? data : { ...data, dir: resolve(data.dir) },
+    backbone: existsSync(backbone.name) ? { ...backbone, name: resolve(backbone.name) } : backbone,
+  };
 }
 
 function evalEntry(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { DivergedError } from './errors.ts';
-import { meanGradients } from './optim/accumulate.ts';
+import { addGradients, scaleGradients } from './optim/accumulate.ts';
 import { AdamW } from './optim/adamw.ts';
 import { isDecayed } from './optim/decay.ts';
 import { WeightAverage } from './optim/ema.ts';
@@ -99,14 +99,18 @@ export class Trainer {
    * @returns The mean loss. It is not read back, so that a GPU need not be waited for; the caller disposes of it.
    */
   step(batches: readonly Batch[]): tf.Scalar {
-    const parts = batches.map((batch) => this.gradients(batch));
-    const grads = meanGradients(parts.map(({ grads }) => grads));
+    let sum: tf.NamedTensorMap = {};
+    const losses = batches.map((batch) => {
+      const { value, grads } = this.gradients(batch);
+      sum = addGradients(sum, grads);
+      return value;
+    });
+    const grads = scaleGradients(sum, 1 / batches.length);
     this.optimizer.learningRate = this.learningRate();
     this.optimizer.applyGradients(grads);
     tf.dispose(grads);
     this.average?.update();
     this.done++;
-    const losses = parts.map(({ value }) => value);
     if (losses.length === 1) return losses[0]!;
     const mean = tf.tidy(() => tf.mean(tf.stack(losses)) as tf.Scalar);
     tf.dispose(losses);

@@ -93,19 +93,21 @@ function resumedRecipe(dir: string, flags: Record<string, string>): Recipe {
 /** A signal that the first Ctrl-C aborts; the second one ends the process. */
 function stopOnInterrupt(): AbortController {
   const stop = new AbortController();
-  process.on('SIGINT', () => {
+  const interrupt = () => {
     if (stop.signal.aborted) process.exit(130);
     process.stderr.write('\nfinishing the step and saving; Ctrl-C again to exit at once\n');
     stop.abort();
-  });
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
   return stop;
 }
 
 const runArg = {
   type: 'string',
-  description: 'folder of a run, such as runs/latest',
+  description: 'folder of a run',
+  default: 'runs/latest',
   valueHint: 'DIR',
-  required: true,
 } as const;
 
 const evalCommand = command(
@@ -171,7 +173,7 @@ const predict = command(
   },
   async (args) => {
     if (args._.length === 0) {
-      throw new UsageError({ what: 'no photo given', fix: 'e3va predict --run runs/latest photo.jpg' });
+      throw new UsageError({ what: 'no photo given', fix: 'e3va predict photo.jpg' });
     }
     const { segmenter } = await loadRun(args.run, backendOf(args.backend));
     for await (const { mask, index, overlay } of predictFiles(segmenter, args._, args.out, {

@@ -1,16 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/**
- * The mean of the gradients of several micro-batches, by variable name. The inputs are disposed of; a single one is handed
- * through.
- */
-export function meanGradients(parts: tf.NamedTensorMap[]): tf.NamedTensorMap {
-  if (parts.length === 1) return parts[0]!;
-  const mean: tf.NamedTensorMap = {};
-  for (const name of new Set(parts.flatMap((part) => Object.keys(part)))) {
-    const all = parts.flatMap((part) => part[name] ?? []);
-    mean[name] = tf.tidy(() => tf.mul(tf.addN(all), 1 / parts.length));
-    tf.dispose(all);
+/** The sum of two sets of gradients by variable name, where one may lack a name. Both are disposed of. */
+export function addGradients(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
+  const sum: tf.NamedTensorMap = { ...a };
+  for (const [name, tensor] of Object.entries(b)) {
+    const other = sum[name];
+    sum[name] = other ? tf.add(other, tensor) : tensor;
+    if (other) tf.dispose([other, tensor]);
   }
-  return mean;
+  return sum;
+}
+
+/** Gradients times a number. They are disposed of. */
+export function scaleGradients(gradients: tf.NamedTensorMap, factor: number): tf.NamedTensorMap {
+  if (factor === 1) return gradients;
+  const scaled = Object.entries(gradients).map(([name, tensor]) => [name, tf.mul(tensor, factor)]);
+  tf.dispose(gradients);
+  return Object.fromEntries(scaled);
 }

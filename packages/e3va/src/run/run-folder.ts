@@ -14,6 +14,7 @@ import { RunError } from '../errors.ts';
 import { formatRecipe } from '../recipe/load.ts';
 import { parseRecipe } from '../recipe/parse.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import { attempt } from './attempt.ts';
 import type { LogEntry } from './log.ts';
 
 /**
@@ -148,17 +149,4 @@ function pointLatest(dir: string): void {
 function followPointer(path: string): string {
   const isFile = existsSync(path) && statSync(path).isFile() && basename(path) === 'latest';
   return isFile ? join(dirname(path), readFileSync(path, 'utf8').trim()) : path;
-}
-
-function attempt(what: string, action: () => void): void {
-  try {
-    action();
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const fix =
-      code === 'ENOSPC'
-        ? 'free some space, or choose a folder on another disk'
-        : 'choose a folder that you may write to';
-    throw new RunError({ what, received: (cause as Error).message, fix }, { cause });
-  }
 }

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { attempt } from '../run/attempt.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { field, join } from './protobuf.ts';
 
@@ -38,7 +39,7 @@ export class TensorBoardWriter {
     dir: string,
     private readonly now: () => number = () => Date.now() / 1000,
   ) {
-    mkdirSync(dir, { recursive: true });
+    attempt(`cannot make the folder ${dir}`, () => mkdirSync(dir, { recursive: true }));
     const stamp = `${Math.floor(now())}.${hostname()}.${process.pid}`;
     this.path = joinPath(dir, `events.out.tfevents.${stamp}`);
     this.event(0, field.bytes(3, 'brain.Event:2'));
@@ -67,7 +68,7 @@ export class TensorBoardWriter {
 
   private event(step: number, content: Uint8Array): void {
     const message = join([field.double(1, this.now()), field.varint(2, step), content]);
-    appendFileSync(this.path, record(message));
+    attempt(`cannot write ${this.path}`, () => appendFileSync(this.path, record(message)));
   }
 }
 

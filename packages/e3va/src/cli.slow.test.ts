@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shapeClasses, writeShapes } from '../test/shapes.ts';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const cli = path('../dist/cli.js');
+const cwd = mkdtempSync(join(tmpdir(), 'e3va-cli-'));
+
+beforeAll(async () => {
+  const built = spawnSync(process.execPath, [path('../../../scripts/build.mjs')], { encoding: 'utf8' });
+  expect(built.status, built.stdout + built.stderr).toBe(0);
+  await writeShapes(join(cwd, 'data'), 24, 64);
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  const env = { ...process.env, NO_COLOR: '1', E3VA_DEBUG: '' };
+  const child = spawn(process.execPath, [cli, ...args], { cwd, env });
+  const text = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => {
+    text.out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    text.err += chunk;
+  });
+  return { child, ended: new Promise((done) => child.on('close', (code) => done({ code, ...text }))) };
+}
+
+const run = (...args: string[]) => start(...args).ended;
+
+const light = ['--backend', 'wasm', '--batch', '2', '--train.crop', '64,64', '--head.channels', '16'];
+
+describe('e3va', () => {
+  it('prints help and version', async () => {
+    const { version } = JSON.parse(readFileSync(path('../package.json'), 'utf8'));
+    expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
+    expect((await run('--help')).out).toContain('e3va train|eval|predict|inspect');
+    expect((await run('train', '--help')).out).toContain('--resume=<RUN>');
+  });
+
+  it('learns shapes, scores and predicts them', async () => {
+    const steps = ['--steps', '120', '--lr', '3e-3', '--train.evalEvery', '60'];
+    const trained = await run('train', '--data', 'data', ...light, ...steps);
+    expect(trained.code, trained.err).toBe(0);
+    expect(trained.out).toMatch(
+      /^done after 120 steps; best mIoU \d+\.\d\d % at step \d+\nreport: .*report\.html\n/,
+    );
+    expect(existsSync(join(cwd, 'runs', 'latest', 'report.html'))).toBe(true);
+
+    const scored = await run('eval', '--run', 'runs/latest');
+    expect(scored.code, scored.err).toBe(0);
+    expect(scored.out).toMatch(/^6 images of .*data, split val\n/);
+    const scores = JSON.parse(readFileSync(join(cwd, 'runs', 'latest', 'eval-val.json'), 'utf8'));
+    expect(scores.classes.map((c: { name: string }) => c.name)).toEqual(shapeClasses);
+    expect(scores.mIoU).toBeGreaterThan(0.6);
+
+    const predicted = await run('predict', 'data/images/val/*.png', '--out', 'out', '--overlay');
+    expect(predicted.code, predicted.err).toBe(0);
+    expect(predicted.out.trim().split('\n')).toHaveLength(18);
+    expect(readdirSync(join(cwd, 'out'))).toHaveLength(18);
+  });
+
+  it('saves on Ctrl-C, ends with code 130, and goes on', async () => {
+    const { child, ended } = start(
+      'train',
+      '--data',
+      'data',
+      ...light,
+      '--steps',
+      '400',
+      '--train.logEvery',
+      '1',
+      '--out',
+      'cut',
+    );
+    child.stderr!.on('data', (chunk) => {
+      if (String(chunk).startsWith('step 3/')) child.kill('SIGINT');
+    });
+    const cut = await ended;
+    expect(cut.code, cut.err).toBe(130);
+    const step = Number(/interrupted and saved after (\d+) steps/.exec(cut.out)![1]);
+    expect(step).toBeGreaterThanOrEqual(3);
+    expect(step).toBeLessThan(400);
+    const resumed = await run('train', '--resume', 'cut', '--steps', String(step + 2));
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(resumed.out).toContain(`done after ${step + 2} steps`);
+  });
+
+  it('inspects a recipe', async () => {
+    const { code, out, err } = await run(
+      'inspect',
+      '--rank',
+      '8',
+      '--train.crop',
+      '64,64',
+      '--backend',
+      'wasm',
+    );
+    expect(code, err).toBe(0);
+    expect(out).toContain('Trainable params: 62,976 (2.30 %)');
+    expect(out).toMatch(/norm3 +256 channels, stride 32/);
+    expect(out).toMatch(/One training step of one image of 64x64 on wasm: \d+ MB/);
+  });
+
+  it('prints errors as their message alone, with code 1', async () => {
+    writeFileSync(join(cwd, 'bad.yaml'), 'train:\n  stpes: 3\n');
+    const cases: [string[], RegExp][] = [
+      [
+        ['trian'],
+        /^error: unknown command trian\n {2}expected: train \| eval \| predict \| inspect\n {2}to do: did you mean e3va train\?\n$/,
+      ],
+      [['train', '--stepz', '3'], /^error: unknown flag --stepz\n {2}to do: did you mean --steps\?\n$/],
+      [['train', '--data'], /^error: --data has no value/],
+      [
+        ['train', '--config', 'bad.yaml'],
+        /^error: unknown recipe key train\.stpes \(bad\.yaml, line 2\)[\s\S]*did you mean train\.steps\?\n$/,
+      ],
+      [['train', '--data', 'nowhere'], /^error: there is no folder nowhere/],
+      [['train', '--resume', 'nowhere'], /^error: nowhere is no run folder/],
+      [['predict'], /^error: no photo given/],
+      [['predict', 'x.jpg', '--run', 'nowhere'], /^error: nowhere is no run folder/],
+      [['train', '--data', 'data', '--backend', 'gpu'], /^error: wrong value for recipe key backend/],
+    ];
+    for (const [args, text] of cases) {
+      const { code, out, err } = await run(...args);
+      expect({ code, out, stack: /\n +at /.test(err) }, args.join(' ')).toEqual({
+        code: 1,
+        out: '',
+        stack: false,
+      });
+      expect(err).toMatch(text);
+    }
+    expect((await run('train', '--data', 'nowhere', '--debug')).err).toMatch(/\n +at /);
+  });
+});
