@@ -85,13 +85,7 @@ function idsOf(map: Readonly<Record<string, string>>): (readonly [number, string
 }
 
 /** Files in the data folder that may hold class names, in order of preference. */
-export const classFiles = [
-  'classes.json',
-  'classes.txt',
-  'class_names.txt',
-  'labels.txt',
-  'objectInfo150.txt',
-];
+const classFiles = ['classes.json', 'classes.txt', 'class_names.txt', 'labels.txt', 'objectInfo150.txt'];
 
 /**
  * The class names a data folder brings along, or `undefined` if it has no such file.

@@ -13,7 +13,7 @@ export interface ImageOptions {
 }
 
 /** Default of {@link ImageOptions.maxPixels}. */
-export const defaultMaxPixels = 100_000_000;
+const defaultMaxPixels = 100_000_000;
 
 /** Formats that are read; the content of the file decides, not its extension. */
 const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
