@@ -24,7 +24,7 @@ export {
 } from './progress.ts';
 export { builtInRecipes, formatRecipe, loadRecipe } from './recipe/load.ts';
 export { type ParseRecipeOptions, parseRecipe } from './recipe/parse.ts';
-export type { Recipe, RecipeInput } from './recipe/schema.ts';
+export { type Recipe, type RecipeInput, recipeSchema } from './recipe/schema.ts';
 export { type ReportPicture, reportPictures } from './report/pictures.ts';
 export { type ReportData, renderReport } from './report/report.ts';
 export {

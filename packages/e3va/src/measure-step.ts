@@ -25,11 +25,12 @@ export interface StepCost {
  *
  * @param recipe Model and optimiser; its method is replaced.
  * @param batch The batch. It is not disposed of.
- * @param steps Timed steps; the median is reported.
+ * @param options Methods to measure, and timed steps of each; the median is reported.
  *
  * @example
  * ```ts
- *  * import { measureMethods, parseRecipe, useBackend } from 'e3va';
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import { measureMethods, parseRecipe, useBackend } from 'e3va';
  *
  * await useBackend('wasm');
  * const images = tf.randomNormal<tf.Rank.R4>([1, 64, 64, 3]);

@@ -26,6 +26,7 @@ export interface Progress {
 
 /** The part of a stream that {@link createProgress} writes to. */
 export interface ProgressStream {
+  /** Takes text. */
   write(text: string): unknown;
   isTTY?: boolean;
 }

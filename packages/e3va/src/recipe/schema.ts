@@ -91,7 +91,10 @@ const evaluation = z.strictObject({
 
 const run = z.strictObject({ dir: z.string().min(1).optional() });
 
-/** Every key of a recipe, with its type, limits and default. Unknown keys are errors. */
+/**
+ * Every key of a recipe, with its type, limits and default, as a zod schema. Unknown keys are errors. {@link parseRecipe} says
+ * more about an error than the schema does; `z.toJSONSchema(recipeSchema)` is for editors.
+ */
 export const recipeSchema = z.strictObject({
   task: z.literal('segmentation').default('segmentation'),
   data: data.prefault({}),
