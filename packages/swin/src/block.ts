@@ -9,7 +9,7 @@ import { WindowPartition, WindowReverse } from './window.ts';
 export type Apply = (layer: layers.Layer, inputs: SymbolicTensor | SymbolicTensor[]) => SymbolicTensor;
 
 /** The numbers of one Swin block. */
-export interface BlockConfig {
+interface BlockConfig {
   /** Prefix of the layers' names, for instance `stages.0.blocks.1`. */
   name: string;
   channels: number;

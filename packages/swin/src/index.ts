@@ -1,9 +1,9 @@
 export { WindowAttention, type WindowAttentionConfig, windowAttention } from './attention.ts';
-export { type BlockConfig, swinBlock } from './block.ts';
 export type { SwinConfig } from './config.ts';
 export { Linear, type LinearConfig, linear } from './dense.ts';
 export { DropPath, type DropPathConfig, dropPath } from './drop-path.ts';
 export { SwinConfigError, SwinWeightsError } from './errors.ts';
+export type { LayerConfig } from './layer.ts';
 export { LayerNorm, type LayerNormConfig } from './layer-norm.ts';
 export { gatherPatches, PatchGather, type PatchGatherConfig } from './patch.ts';
 export { type SwinPreset, type SwinPresetName, swinPresets } from './presets.ts';

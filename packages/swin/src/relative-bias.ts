@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
  *
  * @param table [(2 * window - 1)², heads].
  * @param window Side of a window in tokens.
- * @returns [heads, window⁴]: for each head a row-major [window², window²] matrix of queries and keys.
+ * @returns [heads, window⁴], for each head a row-major [window², window²] matrix of queries and keys.
  */
 export function relativePositionBias(table: tf.Tensor2D, window: number): tf.Tensor2D {
   return tf.tidy(() => {

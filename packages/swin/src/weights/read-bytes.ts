@@ -14,7 +14,11 @@ export async function readBytes(source: string | URL): Promise<Uint8Array> {
     if (cause instanceof SwinWeightsError) throw cause;
     const error = cause as Error;
     throw new SwinWeightsError(
-      { what: `cannot read ${source}`, received: error.message, fix: 'check the path or address' },
+      {
+        what: `cannot read ${source}`,
+        received: error.message,
+        fix: 'check the path or address; a bundled program must bring the weights folder of @e3va/swin along',
+      },
       { cause },
     );
   }
