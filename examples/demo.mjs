@@ -6,7 +6,7 @@
  *
  * Further flags are those of `e3va train`, for instance --steps 400 or --backend cpu.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writePng } from '@e3va/datasets';
@@ -98,6 +98,7 @@ async function measureSteps(recipe) {
 async function predictOne(recipe, dir) {
   const { segmenter } = await loadRun(dir);
   const { name, image } = await (await openData(recipe)).split('val').load(0);
+  await mkdir(join(dir, 'predictions'), { recursive: true });
   const path = join(dir, 'predictions', `${name}.png`);
   await writePng(path, image);
   const written = [];
