@@ -65,6 +65,8 @@ onBackends('softmaxCrossEntropy', () => {
     const right = lossAndGradient(z, labelsOf(all(0)));
     expectClose(right.value, [0], 0);
     expectClose(right.grad, new Array(120).fill(0), 0);
+    const ignored = lossAndGradient(z, labelsOf(all(0).fill(3, 0, 23)), { ignoreIndex: 3 });
+    expectClose(ignored.value, [0], 0);
     const wrong = lossAndGradient(z, labelsOf(all(1)));
     expectClose(wrong.value, [2e4], 0, 1e-6);
     expectClose(wrong.grad, new Array(24).fill([1 / 24, -1 / 24, 0, 0, 0]).flat(), 1e-8);

@@ -55,50 +55,64 @@ export function softmaxCrossEntropy(
   checkClassWeights(options.classWeights, classes);
   if (checkLabels) checkLabelRange(labels, classes, ignoreIndex);
   const op = tf.customGrad((input, save) => {
-    const z = input as tf.Tensor4D;
-    const [loss, probabilities] = tf.tidy(() => {
-      const rows = tf.reshape(z, [-1, classes]); // [pixels, classes]
-      const p = tf.softmax(rows);
-      const { oneHot, factors } = pixelFactors(labels, classes, options);
-      return [tf.sum(tf.mul(negativeLogLikelihood(rows, p, oneHot), factors)), p];
-    }) as [tf.Scalar, tf.Tensor2D];
-    (save as tf.GradSaveFunc)([probabilities, labels]);
+    const z = tf.reshape(input as tf.Tensor4D, [-1, classes]); // [pixels, classes]
+    const own = ownLogits(z, labels, ignoreIndex);
+    const p = tf.softmax(z);
+    const value = tf.tidy(() => {
+      // −log softmax(z)ᵧ = (m − zᵧ) − log pₘ for the row's largest logit m, whose pₘ is at least 1 / classes
+      const losses = tf.sub(tf.sub(tf.max(z, 1), own), tf.log(tf.max(p, 1)));
+      return tf.sum(tf.mul(losses, pixelFactors(labels, classes, options)));
+    });
+    (save as tf.GradSaveFunc)([p, labels]);
     return {
-      value: loss,
+      value,
       gradFunc: (dy: tf.Tensor, [p, labels]: tf.Tensor[]) =>
         tf.tidy(() => {
-          const { oneHot, factors } = pixelFactors(labels!, classes, options);
-          const scale = tf.reshape(tf.mul(factors, dy), [-1, 1]);
-          return tf.reshape(tf.mul(tf.sub(p!, oneHot), scale), z.shape); // (softmax − one-hot) · factor
+          const difference = tf.tidy(() => tf.sub(p!, oneHot(labels!, classes, ignoreIndex)));
+          const factors = tf.mul(pixelFactors(labels!, classes, options), dy);
+          return tf.reshape(tf.mul(difference, tf.reshape(factors, [-1, 1])), logits.shape);
         }),
     };
   });
   return op(logits) as tf.Scalar;
 }
 
-/**
- * −log softmax(z)ᵧ of each row, without the exponentials' overflow: from the row's largest logit m and its probability p_m,
- * it is (m − zᵧ) − log p_m, where p_m ≥ 1 / classes.
- */
-function negativeLogLikelihood(z: tf.Tensor, p: tf.Tensor, oneHot: tf.Tensor): tf.Tensor {
-  // selected, not multiplied: 0 times an infinite logit of another class would not be 0
-  const own = tf.sum(tf.where(tf.cast(oneHot, 'bool'), z, tf.zerosLike(z)), 1);
-  return tf.sub(tf.sub(tf.max(z, 1), own), tf.log(tf.max(p, 1)));
+/** The logit of each pixel's own class, 0 where it is ignored: [pixels]. */
+function ownLogits(z: tf.Tensor, labels: tf.Tensor, ignoreIndex: number): tf.Tensor {
+  return tf.tidy(() => {
+    const isOwn = tf.tidy(() => tf.cast(oneHot(labels, z.shape[1]!, ignoreIndex), 'bool'));
+    // selected, not multiplied: 0 times an infinite logit of another class would not be 0
+    return tf.sum(tf.where(isOwn, z, tf.zerosLike(z)), 1);
+  });
 }
 
-/** Each pixel's label as a one-hot row (class 0's where ignored) and its factor in the loss, [pixels]. */
-function pixelFactors(labels: tf.Tensor, classes: number, options: CrossEntropyOptions) {
+/** Each pixel's factor in the loss, [pixels]: its class's weight over the total, 0 where ignored. */
+function pixelFactors(labels: tf.Tensor, classes: number, options: CrossEntropyOptions): tf.Tensor {
   const { ignoreIndex = 255, classWeights, average = 'kept' } = options;
-  const flat = tf.reshape(labels, [-1]);
-  const kept = tf.cast(tf.notEqual(flat, tf.scalar(ignoreIndex, 'int32')), 'int32');
-  // int32 first: wasm's one-hot writes integers whatever type it is asked for
-  const oneHot = tf.cast(tf.oneHot(tf.mul(flat, kept) as tf.Tensor1D, classes), 'float32');
-  // a matrix product is the fast way to look the weights up
-  const own =
-    classWeights && tf.reshape(tf.matMul(oneHot, tf.tensor2d([...classWeights], [classes, 1])), [-1]);
-  const weights = own ? tf.mul(own, kept) : tf.cast(kept, 'float32');
-  const total = average === 'all' ? tf.scalar(flat.size) : tf.sum(weights);
-  return { oneHot, factors: tf.divNoNan(weights, total) };
+  return tf.tidy(() => {
+    // a matrix product is the fast way to look the weights up; 0 where ignored
+    const weights = classWeights
+      ? tf.matMul(oneHot(labels, classes, ignoreIndex), tf.tensor2d([...classWeights], [classes, 1]))
+      : tf.cast(isKept(labels, ignoreIndex), 'float32');
+    return tf.divNoNan(tf.reshape(weights, [-1]), average === 'all' ? labels.size : tf.sum(weights));
+  });
+}
+
+/** The label of each pixel as a row, of zeros where it is ignored: [pixels, classes]. */
+function oneHot(labels: tf.Tensor, classes: number, ignoreIndex: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const next = tf.mul(tf.add(tf.reshape(labels, [-1]), tf.scalar(1, 'int32')), isKept(labels, ignoreIndex));
+    const index = tf.sub(next, tf.scalar(1, 'int32')) as tf.Tensor1D; // −1 where ignored
+    // int32 first: wasm's one-hot writes integers whatever type it is asked for
+    return tf.cast(tf.oneHot(index, classes), 'float32') as tf.Tensor2D;
+  });
+}
+
+/** 1 where a pixel counts, 0 where it is ignored: int32 [pixels]. */
+function isKept(labels: tf.Tensor, ignoreIndex: number): tf.Tensor {
+  return tf.tidy(() =>
+    tf.cast(tf.notEqual(tf.reshape(labels, [-1]), tf.scalar(ignoreIndex, 'int32')), 'int32'),
+  );
 }
 
 function checkClassWeights(weights: readonly number[] | undefined, classes: number): void {

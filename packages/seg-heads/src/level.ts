@@ -6,6 +6,7 @@
  * import type { Level } from '@e3va/seg-heads';
  *
  * const levels: Level[] = [32, 64, 128, 256].map((channels, i) => ({ name: `level${i}`, channels, stride: 4 << i }));
+ * console.log(levels.at(-1)?.stride); // 32
  * ```
  */
 export interface Level {

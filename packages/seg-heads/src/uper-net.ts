@@ -1,8 +1,8 @@
-import { type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { checkInteger, HeadBuilder, type HeadOptions } from './blocks.ts';
 import { SegmentationOptionsError } from './errors.ts';
 import { AdaptiveAveragePool } from './layers/adaptive-average-pool.ts';
-import { ResizeLike } from './layers/resize-like.ts';
+import { AddResized } from './layers/add-resized.ts';
 import type { Level } from './level.ts';
 
 /** Options of {@link uperNet}. */
@@ -51,9 +51,8 @@ export function uperNet(options: UperNetOptions): LayersModel {
   const maps = inputs.slice(0, -1).map((x, i) => build.convNormRelu(`lateral.${i}`, x, channels, 1));
   maps.push(pyramidPooling(build, inputs.at(-1)!, channels, poolScales));
   for (let i = maps.length - 2; i >= 0; i--) {
-    const coarser = new ResizeLike({ name: `lateral.${i}.resize` }).apply([maps[i + 1]!, maps[i]!]);
-    const sum = layers.add({ name: `lateral.${i}.add` });
-    maps[i] = sum.apply([maps[i]!, coarser as SymbolicTensor]) as SymbolicTensor;
+    const add = new AddResized({ name: `lateral.${i}.add` });
+    maps[i] = add.apply([maps[i]!, maps[i + 1]!]) as SymbolicTensor;
   }
 
   const last = maps.length - 1;

@@ -12,7 +12,7 @@ export interface AdaptiveAveragePoolArgs {
 
 /** Averages a map of any height and width into a fixed number of bins, like PyTorch's `AdaptiveAvgPool2d`. */
 export class AdaptiveAveragePool extends layers.Layer {
-  /** @nocollapse */
+  /** The name of the class in saved models. */
   static className = 'E3vaAdaptiveAveragePool';
   private readonly size: [number, number];
 

@@ -8,7 +8,8 @@ export function relu<T extends tf.Tensor>(x: T): T {
   const op = tf.customGrad((input, save) => {
     const y = tf.relu(input as tf.Tensor);
     (save as tf.GradSaveFunc)([y]);
-    return { value: y, gradFunc: (dy: tf.Tensor, [y]: tf.Tensor[]) => tf.mul(dy, tf.step(y!)) };
+    const gradFunc = (dy: tf.Tensor, [y]: tf.Tensor[]) => tf.tidy(() => tf.mul(dy, tf.step(y!)));
+    return { value: y, gradFunc };
   });
   return op(x) as T;
 }
@@ -57,7 +58,7 @@ export interface BatchNormArgs {
  * Source: Ioffe and Szegedy, arXiv 1502.03167; `torch.nn.BatchNorm2d`.
  */
 export class BatchNorm extends layers.Layer {
-  /** @nocollapse */
+  /** The name of the class in saved models. */
   static className = 'E3vaBatchNorm';
   private readonly args: Required<Omit<BatchNormArgs, 'name'>>;
   private gamma!: LayerVariable;

@@ -33,13 +33,13 @@ export interface ChannelDropoutArgs {
 }
 
 /**
- * {@link channelDropout} as a layer; the identity unless `training: true`.
+ * Dropout of whole channels, PyTorch's `Dropout2d`; the identity unless `training: true`.
  *
  * The mask depends on the seed and on `calls`, a non-trainable weight of one number that counts the training calls: a
  * model that is saved with its weights and loaded again draws the masks that it would have drawn.
  */
 export class ChannelDropout extends layers.Layer {
-  /** @nocollapse */
+  /** The name of the class in saved models. */
   static className = 'E3vaChannelDropout';
   private readonly rate: number;
   private readonly seed: number;

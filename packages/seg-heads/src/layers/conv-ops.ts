@@ -1,21 +1,16 @@
 import { resizeBilinear, separable } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
+import { sumOf } from './sum.ts';
 
 /**
- * A convolution of stride 1 that keeps height and width. A 1×1 kernel is one matrix product over the pixels.
+ * A convolution of stride 1 that keeps height and width.
  *
  * @param x Shape [batch, height, width, in].
  * @param kernel Shape [size, size, in, out], odd size.
  * @returns Shape [batch, height, width, out].
  */
 export function convSame(x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
-  const [size, , from, to] = kernel.shape;
-  if (size !== 1) return tf.conv2d(x, kernel, 1, 'same');
-  return tf.tidy(() => {
-    const pixels = tf.reshape(x, [-1, from]); // [batch · height · width, in]
-    const y = tf.matMul(pixels, tf.reshape(kernel, [from, to]));
-    return tf.reshape(y, [x.shape[0], x.shape[1], x.shape[2], to]);
-  });
+  return tf.conv2d(x, kernel, 1, 'same');
 }
 
 /**
@@ -30,26 +25,46 @@ export function convSame(x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
  * @param target Height and width of the output, at least those of `x`.
  * @returns Shape [batch, ...target, out].
  */
-export function convResized(
-  x: tf.Tensor4D,
-  kernel: tf.Tensor4D,
-  [height, width]: [number, number],
-): tf.Tensor4D {
+export function convResized(x: tf.Tensor4D, kernel: tf.Tensor4D, target: [number, number]): tf.Tensor4D {
   return tf.tidy(() => {
-    const [batch, h, w] = x.shape;
     const [size, , from, to] = kernel.shape;
-    const taps = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [from, size * size * to]);
-    const y = tf.matMul(tf.reshape(x, [-1, from]), taps); // [batch · h · w, size · size · out]
-    // the taps of a row beside its pixels, those of a column beside its rows
-    const rows = tf.transpose(tf.reshape(y, [batch * h, w, size, size * to]), [0, 2, 1, 3]);
-    const image = tf.reshape(rows, [batch, h * size, w * size, to]) as tf.Tensor4D;
-    return separable(image, tapMatrix(height, h, size), tapMatrix(width, w, size));
+    const taps = tf.reshape(tf.transpose(kernel, [2, 0, 1, 3]), [1, 1, from, size * size * to]);
+    return sumTaps(convSame(x, taps as tf.Tensor4D), size, target);
   });
 }
 
 /**
- * Shape [to, from · size]: row i interpolates (half-pixel centres) at output pixel i + tap − ⌊size / 2⌋ from column
- * `pixel · size + tap`; a pixel beyond the edge is 0.
+ * Sums the taps of a convolution, each interpolated (half-pixel centres) to the target size and shifted. Linear, with a
+ * hand-written gradient that keeps nothing.
+ *
+ * @param y What the taps give at each pixel, [batch, h, w, size · size · out].
+ * @returns Shape [batch, ...target, out].
+ */
+function sumTaps(y: tf.Tensor4D, size: number, [height, width]: [number, number]): tf.Tensor4D {
+  const [batch, h, w, all] = y.shape;
+  const to = all / (size * size);
+  // the taps of a row beside its pixels, those of a column beside its rows; and back
+  const swap = (t: tf.Tensor, from: [number, number]) =>
+    tf.transpose(tf.reshape(t, [batch * h, ...from, size * to]), [0, 2, 1, 3]);
+  const matrices = () => [tapMatrix(height, h, size), tapMatrix(width, w, size)] as const;
+  const op = tf.customGrad((y) => ({
+    value: tf.tidy(() => {
+      const image = tf.reshape(swap(y as tf.Tensor, [w, size]), [batch, h * size, w * size, to]);
+      return separable(image as tf.Tensor4D, ...matrices());
+    }),
+    gradFunc: (dy: tf.Tensor) =>
+      tf.tidy(() => {
+        const [rows, columns] = matrices().map((m) => tf.transpose(m)) as [tf.Tensor2D, tf.Tensor2D];
+        const image = separable(dy as tf.Tensor4D, rows, columns);
+        return tf.reshape(swap(image, [size, w]), [batch, h, w, all]);
+      }),
+  }));
+  return op(y) as tf.Tensor4D;
+}
+
+/**
+ * Shape [to, from · size]: row i interpolates at output pixel i + tap − ⌊size / 2⌋ from column `pixel · size + tap`;
+ * a pixel beyond the edge is 0.
  */
 function tapMatrix(to: number, from: number, size: number): tf.Tensor2D {
   const matrix = new Float32Array(to * from * size);
@@ -87,6 +102,6 @@ export function convJoined(maps: tf.Tensor4D[], kernel: tf.Tensor4D): tf.Tensor4
   return tf.tidy(() => {
     const channels = maps.map((x) => x.shape[3]);
     const kernels = tf.split<tf.Tensor4D>(kernel, channels, 2);
-    return maps.map((x, i) => conv(x, kernels[i]!)).reduce((a, b) => tf.add<tf.Tensor4D>(a, b));
+    return sumOf(maps.map((x, i) => conv(x, kernels[i]!)));
   });
 }

@@ -26,7 +26,7 @@ export interface ConvArgs {
  * backward pass, not its output too.
  */
 export class Conv extends layers.Layer {
-  /** @nocollapse */
+  /** The name of the class in saved models. */
   static className = 'E3vaConv';
   private readonly args: Required<Omit<ConvArgs, 'name'>>;
   private kernel!: LayerVariable;
