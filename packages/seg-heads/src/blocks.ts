@@ -53,11 +53,11 @@ export class HeadBuilder {
     return norm.apply(conv.apply(x)) as SymbolicTensor;
   }
 
-  /** `dropout`, then the 1×1 convolution `classifier`, of standard deviation 0.01. */
+  /** `dropout`, then the 1×1 convolution `classifier`. */
   classifier(x: SymbolicTensor): SymbolicTensor {
     const { classes, dropout = 0.1 } = this.options;
     const dropped = new ChannelDropout({ name: 'dropout', rate: dropout, seed: this.nextSeed() }).apply(x);
-    const conv = new Conv({ name: 'classifier', filters: classes, kernelStd: 0.01, seed: this.nextSeed() });
+    const conv = new Conv({ name: 'classifier', filters: classes, seed: this.nextSeed() });
     return conv.apply(dropped) as SymbolicTensor;
   }
 

@@ -20,8 +20,8 @@ export interface UperNetOptions extends HeadOptions {
  *
  * Its inputs are the levels' maps, [batch, h, w, channels] in the order of `levels` and of any size; its output the
  * logits, [batch, h₀, w₀, classes] at the first level's size. Layers: `psp.I`, `bottleneck`, `lateral.I`, `fpn.I`,
- * `fpn_bottleneck` (each a `.conv` and a `.norm` with ReLU) and `classifier`. Convolutions start Kaiming-normal by
- * fan-out, the classifier normal with deviation 0.01, norms at 1 and 0, as in mmsegmentation.
+ * `fpn_bottleneck` (each a `.conv` and a `.norm` with ReLU) and `classifier`. Convolutions start as
+ * PyTorch's do by default (see {@link Conv}), norms at 1 and 0.
  *
  * Source: Xiao et al., arXiv 1807.10221; equal to mmsegmentation's `UPerHead` and Hugging Face's `UperNetHead`.
  *

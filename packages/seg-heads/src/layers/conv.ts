@@ -11,9 +11,7 @@ export interface ConvArgs {
   kernelSize?: number;
   /** Whether to add one number a channel; true by default. */
   useBias?: boolean;
-  /** Standard deviation of the initial kernel; by default Kaiming's for ReLU by fan-out, √(2 / (filters · size²)). */
-  kernelStd?: number | null;
-  /** Seed of the initial kernel; without one it differs at each construction. */
+  /** Seed of the initial weights; without one they differ at each construction. */
   seed?: number | null;
   name?: string;
 }
@@ -21,9 +19,12 @@ export interface ConvArgs {
 /**
  * A convolution of stride 1 that keeps height and width, with the weights `kernel` [size, size, in, out] and `bias` [out].
  *
- * The initial kernel is normal, the initial bias zero. Several inputs
- * count as one: resized to the first (bilinear, half-pixel centres) and joined along the channels. Unlike `tf.layers.conv2d`, it saves its input alone for the
- * backward pass, not its output too.
+ * The initial weights are uniform in ±1/√(in · size²), PyTorch's default. With a normalisation behind it, smaller weights
+ * learn faster under Adam: on 800 steps of CamVid, Kaiming's by fan-out, up to five times larger here, left five of eleven
+ * classes unlearned.
+ *
+ * Several inputs count as one: resized to the first (bilinear, half-pixel centres) and joined along the channels. Unlike
+ * `tf.layers.conv2d`, it saves its input alone for the backward pass, not its output too.
  */
 export class Conv extends layers.Layer {
   /** The name of the class in saved models. */
@@ -32,18 +33,23 @@ export class Conv extends layers.Layer {
   private kernel!: LayerVariable;
   private bias: LayerVariable | undefined;
 
-  constructor({ filters, kernelSize = 1, useBias = true, kernelStd = null, seed = null, ...rest }: ConvArgs) {
+  constructor({ filters, kernelSize = 1, useBias = true, seed = null, ...rest }: ConvArgs) {
     super(rest);
-    this.args = { filters, kernelSize, useBias, kernelStd, seed };
+    this.args = { filters, kernelSize, useBias, seed };
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const { filters, kernelSize, useBias, kernelStd, seed } = this.args;
+    const { filters, kernelSize, useBias, seed } = this.args;
     const from = shapesOf(inputShape).reduce((sum, shape) => sum + shape[3]!, 0);
-    const stddev = kernelStd ?? Math.sqrt(2 / (filters * kernelSize * kernelSize));
-    const normal = initializers.randomNormal({ mean: 0, stddev, ...(seed === null ? {} : { seed }) });
-    this.kernel = this.addWeight('kernel', [kernelSize, kernelSize, from, filters], 'float32', normal);
-    if (useBias) this.bias = this.addWeight('bias', [filters], 'float32', initializers.zeros());
+    const bound = 1 / Math.sqrt(from * kernelSize * kernelSize);
+    const uniform = (salt: number) =>
+      initializers.randomUniform({
+        minval: -bound,
+        maxval: bound,
+        ...(seed !== null && { seed: seed + salt }),
+      });
+    this.kernel = this.addWeight('kernel', [kernelSize, kernelSize, from, filters], 'float32', uniform(0));
+    if (useBias) this.bias = this.addWeight('bias', [filters], 'float32', uniform(500));
     super.build(inputShape);
   }
 
