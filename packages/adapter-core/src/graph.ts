@@ -18,7 +18,7 @@ export function nodeOf(tensor: SymbolicTensor): GraphNode {
 }
 
 /** Whether a symbolic tensor is the input of a model, not the result of a layer. */
-export function isModelInput(tensor: SymbolicTensor): boolean {
+function isModelInput(tensor: SymbolicTensor): boolean {
   return nodeOf(tensor).inputs.every((input) => input.id === tensor.id);
 }
 

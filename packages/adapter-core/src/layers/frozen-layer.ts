@@ -14,7 +14,6 @@ export interface FrozenLayerConfig {
  * loaded with the model that the layer stands in.
  */
 export class FrozenLayer extends layers.Layer {
-  /** @nocollapse */
   static className = 'E3vaFrozenLayer';
   private readonly half: FrozenHalf;
 
@@ -24,10 +23,12 @@ export class FrozenLayer extends layers.Layer {
     this.built = true;
   }
 
+  /** None: the frozen half is never trained. */
   override get trainableWeights(): LayerVariable[] {
     return [];
   }
 
+  /** The weights of the frozen half's model. */
   override get nonTrainableWeights(): LayerVariable[] {
     return this.half.model.weights;
   }
@@ -45,7 +46,7 @@ export class FrozenLayer extends layers.Layer {
     return { name: this.name, model: this.half.model.getConfig() };
   }
 
-  /** @nocollapse */
+  /** Makes the layer, and the model inside it, from its configuration. */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,

@@ -26,7 +26,6 @@ export interface HighwayStageConfig {
  * [batch, ..., C]; output z + Σ E_i(u_i). The weights of the stage's k adapters are stacked along a first axis.
  */
 export class HighwayStage extends layers.Layer {
-  /** @nocollapse */
   static className = 'E3vaHighwayStage';
   private readonly config: HighwayStageConfig;
   private factors: Record<string, LayerVariable> = {};

@@ -20,7 +20,6 @@ export interface PoolProjectConfig {
  * This form is ours, not the paper's: it needs nothing of the base model.
  */
 export class PoolProject extends layers.Layer {
-  /** @nocollapse */
   static className = 'E3vaPoolProject';
   private readonly config: PoolProjectConfig;
   private q!: LayerVariable;
