@@ -1,16 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { runPrivate } from './kernels/private.ts';
 
 const inverseSqrt2 = Math.SQRT1_2;
 const inverseSqrt2Pi = 1 / Math.sqrt(2 * Math.PI);
 
-/** The standard normal distribution function, Φ(x) = (1 + erf(x / √2)) / 2, elementwise. */
+/** The standard normal distribution function, Φ(x) = (1 + erf(x / √2)) / 2, elementwise. Not for the tape. */
 export function normalCdf(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.mul(tf.add(tf.erf(tf.mul(x, inverseSqrt2)), 1), 0.5));
+  return (
+    runPrivate('E3vaNormalCdf', { x }) ??
+    tf.tidy(() => tf.mul(tf.add(tf.erf(tf.mul(x, inverseSqrt2)), 1), 0.5))
+  );
 }
 
-/** d/dx of x·Φ(x), given Φ(x): Φ(x) + x·φ(x). */
+/** d/dx of x·Φ(x), given Φ(x): Φ(x) + x·φ(x). Not for the tape. */
 export function geluDerivative(x: tf.Tensor, cdf: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.add(cdf, tf.mul(tf.mul(x, inverseSqrt2Pi), tf.exp(tf.mul(tf.square(x), -0.5)))));
+  return (
+    runPrivate('E3vaGeluDerivative', { x, cdf }) ??
+    tf.tidy(() => tf.add(cdf, tf.mul(tf.mul(x, inverseSqrt2Pi), tf.exp(tf.mul(tf.square(x), -0.5)))))
+  );
 }
 
 /**

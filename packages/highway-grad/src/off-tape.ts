@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { E3vaError } from './errors.ts';
 import { assertSingleTfjs } from './single-tfjs.ts';
 
 const kernelName = 'E3vaOffTape';
@@ -14,7 +15,7 @@ export type TensorFunction<R extends tf.Tensor | tf.Tensor[]> = (...inputs: tf.T
  * (no operation without a gradient can throw later) and exactly (variables that are read inside receive nothing
  * through it). Tensors made inside `fn` and not returned are freed. Works on every backend, and nests.
  *
- * `fn` must be synchronous. A result that is one of the inputs, or any tensor that `fn` did not make, comes back as
+ * `fn` must be synchronous, and no gradient can be taken within it. A result that is one of the inputs, or any tensor that `fn` did not make, comes back as
  * a copy, so that the caller owns every tensor of the result.
  *
  * How: a kernel without a gradient may call other operations, and the engine records nothing within a kernel. The
@@ -24,6 +25,7 @@ export type TensorFunction<R extends tf.Tensor | tf.Tensor[]> = (...inputs: tf.T
  * @param fn Computes one tensor, or a list of tensors, from the inputs.
  * @returns What `fn` returned, off the tape.
  * @throws {@link DuplicateTfjsError} if an input comes from another copy of tfjs-core.
+ * @throws {@link E3vaError} if `fn` returns something else than tensors.
  *
  * @example
  * ```ts
@@ -45,6 +47,7 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(
 ): R {
   const list = Array.isArray(inputs) ? inputs : [inputs];
   for (const input of list) assertSingleTfjs(input);
+  tf.backend(); // sets a backend, if none is set
   registerOnce(tf.getBackend());
   let single = false;
   const run = () => {
@@ -55,6 +58,7 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(
       // a tensor older than this call, or handed out twice, is copied: the caller owns what it receives
       const seen = new Set<number>();
       return [out].flat().map((t) => {
+        if (!(t instanceof tf.Tensor)) throw notATensor(t);
         const own = t.id >= firstOwn && !t.kept && !seen.has(t.id);
         seen.add(t.id);
         return own ? t : tf.clone(t);
@@ -66,6 +70,15 @@ export function offTape<R extends tf.Tensor | tf.Tensor[]>(
     .engine()
     .runKernel(kernelName, {}, { run } as unknown as tf.NamedAttrMap) as unknown as tf.Tensor[];
   return (single ? out[0] : out) as R;
+}
+
+function notATensor(value: unknown): E3vaError {
+  return new E3vaError({
+    what: 'offTape: the function returned something else than tensors',
+    expected: 'a tensor or a list of tensors',
+    received: value instanceof Promise ? 'a promise' : String(value),
+    fix: 'return the tensors; an asynchronous function has to be awaited before the call',
+  });
 }
 
 function registerOnce(backendName: string): void {

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../../test/backends.ts';
 import {
   compare,
+  evaluated,
   type Input,
   numbers,
   numericGradients,
   type Op,
   size,
   valueAndGradients,
-  evaluated,
 } from '../../test/numbers.ts';
 import { registerTrainingKernels } from './register.ts';
 

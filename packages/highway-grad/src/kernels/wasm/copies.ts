@@ -8,7 +8,7 @@ import { inWorkspace } from './workspace.ts';
  *
  * Safe because no wasm kernel of tfjs 4.22 writes to an input: each one writes to tensors from `makeOutput` only, and
  * those that call identity (Concat of one input, Reverse of a scalar, Transpose without effect) hand the result on
- * unwritten. `kernels.test.ts` runs every registered kernel and compares its inputs before and after.
+ * unwritten. `in-place-audit.test.ts` runs every registered kernel and compares its inputs before and after.
  */
 export const identity: WasmKernel = ({ inputs, attrs, backend }, original) => {
   const x = inputs.x!;

@@ -56,28 +56,25 @@ function eachMaximum(
   fn: (target: number, source: number) => void,
 ): void {
   const { batchSize, inHeight, inWidth, inChannels: channels, outHeight, outWidth } = info;
-  const best = new Float64Array(channels);
-  const place = new Int32Array(channels);
   let target = 0;
   for (let b = 0; b < batchSize; b++) {
     for (let row = 0; row < outHeight; row++) {
       const [top, bottom] = span(row * info.strideHeight - info.padInfo.top, info.filterHeight, inHeight);
       for (let column = 0; column < outWidth; column++) {
-        const [left, right] = span(column * info.strideWidth - info.padInfo.left, info.filterWidth, inWidth);
-        best.fill(Number.NEGATIVE_INFINITY);
-        place.fill(-1);
-        for (let y = top; y < bottom; y++) {
-          for (let at = ((b * inHeight + y) * inWidth + left) * channels, x_ = left; x_ < right; x_++) {
-            for (let c = 0; c < channels; c++, at++) {
-              const value = x[at]!;
-              if (value > best[c]! || place[c]! < 0) {
-                best[c] = value;
-                place[c] = at;
-              }
+        const start = column * info.strideWidth - info.padInfo.left;
+        const [left, right] = span(start, info.filterWidth, inWidth);
+        for (let c = 0; c < channels; c++, target++) {
+          let [best, place] = [0, -1];
+          for (let y = top; y < bottom; y++) {
+            let at = ((b * inHeight + y) * inWidth + left) * channels + c;
+            for (let k = left; k < right; k++, at += channels) {
+              if (place >= 0 && !(x[at]! > best)) continue;
+              best = x[at]!;
+              place = at;
             }
           }
+          if (place >= 0) fn(target, place);
         }
-        for (let c = 0; c < channels; c++, target++) if (place[c]! >= 0) fn(target, place[c]!);
       }
     }
   }
