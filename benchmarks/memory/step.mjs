@@ -49,7 +49,7 @@ console.log(
     method,
     trainable: adapted.parameters.trainable,
     milliseconds: times[times.length >> 1],
-    bufferBytes: measured.peakBytes - measured.startBytes,
+    bufferBytes: measured.growthBytes,
     heldBytes: measured.startBytes,
     residentBytes: peak - before,
     loss: result.loss,
