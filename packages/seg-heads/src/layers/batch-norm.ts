@@ -19,7 +19,7 @@ export function relu<T extends tf.Tensor>(x: T): T {
  *
  * @param x Shape [..., C]; the other arguments are of shape [C].
  */
-export function normaliseBy<T extends tf.Tensor>(
+function normaliseBy<T extends tf.Tensor>(
   x: T,
   { mean, variance }: { mean: tf.Tensor; variance: tf.Tensor },
   gamma: tf.Tensor,
