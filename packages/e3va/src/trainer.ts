@@ -162,7 +162,7 @@ export class Trainer {
     return { step: this.done, averaged: this.average?.count ?? 0, tensors };
   }
 
-  /** Restores what {@link Trainer.save} gave. The tensors must fit; {@link loadCheckpoint} checks that. */
+  /** Restores what {@link Trainer.save} gave. The tensors must fit: whoever reads a checkpoint checks that. */
   async restore({ step, averaged, tensors }: TrainerState): Promise<void> {
     const tensorOf = (key: string) => tf.tensor(tensors[key]!.data, tensors[key]!.shape as number[]);
     for (const { key, variable } of this.segmenter.state()) {

@@ -29,7 +29,7 @@ export interface CrossEntropyOptions {
  * @returns A scalar.
  * @throws {@link LabelRangeError} if a label is neither a class nor `ignoreIndex`. The check reads the labels, once a
  *   tensor; where a GPU computed them the read waits for it, and `checkLabels: false` saves that.
- * @throws {@link ShapeError} if the labels are not int32 or not of the logits' batch, height and width.
+ * @throws ShapeError if the labels are not int32 or not of the logits' batch, height and width.
  * @throws {@link SegmentationOptionsError} if `classWeights` has another length than the classes.
  *
  * @example

@@ -8,7 +8,7 @@ const checked = new WeakMap<tf.Tensor, string>();
 /**
  * Checks that `labels` is of int32 and of the pixels of `logits`.
  *
- * @throws {@link ShapeError} otherwise.
+ * @throws ShapeError otherwise.
  */
 export function checkLabelShape(labels: tf.Tensor, shape: number[]): void {
   if (labels.dtype === 'int32' && labels.shape.join() === shape.join()) return;
