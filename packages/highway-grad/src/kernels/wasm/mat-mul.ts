@@ -68,23 +68,43 @@ function matMul({ inputs, attrs, backend }: KernelCall, epilogue: Epilogue): tf.
   if (m * k * n < smallProduct) return undefined;
   // a few rows do not repay packing the other operand
   if (m < 4 && batchB > 1) return undefined;
+  const asTransposed = epilogue === plain && batchA === batchB && turnedIsCheaper(sizes, tA, tB);
   return inWorkspace(backend, (ws) => {
     let left = ws.reshape(a, tA ? [batchA, k, m] : [batchA, m, k]);
     let right = ws.reshape(b, tB ? [batchB, n, k] : [batchB, k, n]);
     const shape = [...outer, m, n];
-    if (tA && batchA === 1 && batchB === 1 && epilogue === plain && (tB || n > m)) {
-      // (aᵀ·b)ᵀ = bᵀ·a and (aᵀ·bᵀ)ᵀ = b·a: the narrow operand gets packed, and one transpose less for TT
+    if (asTransposed) {
+      if (!tA) left = swapped(ws, left);
       if (!tB) right = swapped(ws, right);
-      const out = ws.make([1, n, m]);
-      multiply(ws, right, left, out, { outer, batchA, batchB, m: n, k, n: m }, epilogue, true);
+      const out = ws.make([batchA, n, m]);
+      multiply(ws, right, left, out, { ...sizes, m: n, n: m }, epilogue, false);
       return ws.keep(swapped(ws, out), shape);
     }
     if (tA) left = swapped(ws, left);
     if (tB) right = swapped(ws, right);
     const out = ws.make([Math.max(batchA, batchB), m, n]);
-    multiply(ws, left, right, out, sizes, epilogue, tA);
+    multiply(ws, left, right, out, sizes, epilogue, staysPacked(sizes, tA, tB));
     return ws.keep(out, shape);
   });
+}
+
+/** Whether the right operand, a weight matrix as a rule, may stay packed until it is disposed of. */
+function staysPacked({ batchA, batchB, m }: Sizes, tA: boolean, tB: boolean): boolean {
+  return !tA && !tB && batchB === 1 && batchA * m < rowsThatRepayPacking;
+}
+
+/**
+ * Whether a·b is cheaper as (bᵀ·aᵀ)ᵀ. Beside the product itself, an element costs about 0.6 ns to transpose and 4 ns
+ * to pack, and the right operand gets packed: the smaller one should stand there.
+ */
+function turnedIsCheaper(sizes: Sizes, tA: boolean, tB: boolean): boolean {
+  const { m, k, n } = sizes;
+  const [transpose, pack] = [0.6, 4];
+  const sum = (...terms: [boolean, number][]) =>
+    terms.reduce((s, [holds, size]) => s + (holds ? size : 0), 0);
+  const direct = transpose * sum([tA, m * k], [tB, k * n]) + (staysPacked(sizes, tA, tB) ? 0 : pack * k * n);
+  const turned = transpose * sum([!tA, m * k], [!tB, k * n], [true, m * n]) + pack * m * k;
+  return turned < direct;
 }
 
 function sizesOf(a: tf.TensorInfo, b: tf.TensorInfo, tA: boolean, tB: boolean): Sizes | undefined {
@@ -104,7 +124,7 @@ function swapped(ws: Workspace, x: tf.TensorInfo): tf.TensorInfo {
   return ws.run('Transpose', { x }, { perm: [0, 2, 1] });
 }
 
-/** out = a·b for [batch, m, k]·[batch, k, n]; `once` says that `b` will not be a right operand again. */
+/** out = a·b for [batch, m, k]·[batch, k, n]; `keepPacked`: see `staysPacked`. */
 function multiply(
   ws: Workspace,
   a: tf.TensorInfo,
@@ -112,12 +132,12 @@ function multiply(
   out: tf.TensorInfo,
   { batchA, batchB, m, k, n }: Sizes,
   epilogue: Epilogue,
-  once: boolean,
+  keepPacked: boolean,
 ): void {
   if (batchB === 1) {
     // every row of the batch meets the same matrix: one product
     const rows = batchA * m;
-    const right = !once && rows < rowsThatRepayPacking ? ws.id(b) : { info: b, at: 0 };
+    const right = keepPacked ? ws.id(b) : { info: b, at: 0 };
     gemm(ws, { info: a, at: 0 }, right, { info: out, at: 0 }, { m: rows, k, n }, epilogue);
     return;
   }
