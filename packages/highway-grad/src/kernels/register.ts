@@ -6,7 +6,13 @@ import {
   resizeBilinearGrad,
   resizeNearestNeighborGrad,
 } from './gradients.ts';
-import { isWasmBackend, type KernelCall, type Original, type WasmKernel } from './wasm/backend.ts';
+import {
+  bringInputsHere,
+  isWasmBackend,
+  type KernelCall,
+  type Original,
+  type WasmKernel,
+} from './wasm/backend.ts';
 import { conv2dBackpropFilter } from './wasm/conv-backprop-filter.ts';
 import { conv2dBackpropInput } from './wasm/conv-backprop-input.ts';
 import { identity, reverse, slice, split, tile, unpack } from './wasm/copies.ts';
@@ -106,7 +112,10 @@ function wasmKernelFunc(name: string, kernel: WasmKernel, original?: tf.KernelFu
     if (!original) throw new Error(`${name} replaces no kernel`);
     return original(call as unknown as Parameters<tf.KernelFunc>[0]);
   };
-  return (call) => kernel(call as unknown as KernelCall, before);
+  return (call) => {
+    bringInputsHere(call as unknown as KernelCall);
+    return kernel(call as unknown as KernelCall, before);
+  };
 }
 
 /** Registers a kernel in place of another one, unless ours is there already. */

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WasmKernel } from './backend.ts';
 import { framed, type Geometry, geometryOf } from './conv-geometry.ts';
-import { gemm } from './mat-mul.ts';
+import { gemm } from './gemm.ts';
 import { inWorkspace, type Workspace } from './workspace.ts';
 
 /**

@@ -1,26 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type KernelCall, sizeOf, type WasmKernel } from './backend.ts';
-import { inWorkspace, type Place, type Workspace } from './workspace.ts';
+import { type KernelCall, type Original, sizeOf, type WasmKernel } from './backend.ts';
+import { type Epilogue, gemm, mayStayPacked, noEpilogue, rowsThatRepayPacking } from './gemm.ts';
+import { inWorkspace, type Workspace } from './workspace.ts';
 
 /** Products with fewer multiplications than this are as fast in wasm's plain loop (measured). */
 const smallProduct = 2048;
-
-/**
- * XNNPACK packs the right operand at every product, at 3 to 5 ns an element, and keeps the packed copy until that
- * tensor is disposed: every weight matrix then takes its memory twice. From this many rows on, packing again each time
- * costs little, and the copy is dropped; with fewer rows it stays.
- */
-const rowsThatRepayPacking = 512;
-
-/** What a fused product adds: the native ids and codes of bias and activation. */
-export interface Epilogue {
-  activation: number;
-  bias: number;
-  leakyreluAlpha: number;
-}
-
-/** No bias, no activation. */
-export const plain: Epilogue = { activation: 0, bias: 0, leakyreluAlpha: 0 };
 
 /** The activations of the native kernel, by its enumeration; prelu (3) is left to the original kernel. */
 const activations: Record<string, number> = {
@@ -36,17 +20,30 @@ const activations: Record<string, number> = {
  * `BatchMatMul`: wasm's own one leaves XNNPACK (2 instead of 30 GFLOP/s) as soon as an operand is transposed or the
  * batch is larger than 1. Here operands are transposed first, and a batch is one product after the other on views.
  */
-export const batchMatMul: WasmKernel = (call, original) => matMul(call, plain) ?? original(call);
+export const batchMatMul: WasmKernel = (call, original) => matMul(call, noEpilogue) ?? original(call);
 
 /** `_FusedMatMul`, likewise. */
 export const fusedMatMul: WasmKernel = (call, original) => {
   const { inputs, attrs, backend } = call;
   const activation = activations[attrs.activation as string];
-  const biasFits = inputs.bias === undefined || inputs.bias.shape.length === 1;
-  if (activation === undefined || inputs.preluActivationWeights || !biasFits) return original(call);
+  const biasFits = !inputs.bias || inputs.bias.shape.length === 1;
+  if (activation === undefined || inputs.preluActivationWeights || !biasFits) {
+    return unpacked(call, original);
+  }
   const bias = inputs.bias ? backend.dataIdMap.get(inputs.bias.dataId).id : 0;
   return matMul(call, { activation, bias, leakyreluAlpha: attrs.leakyreluAlpha ?? 0 }) ?? original(call);
 };
+
+/** The original kernel on a copy of the right operand, so that nothing stays packed: see `mayStayPacked`. */
+function unpacked(call: KernelCall, original: Original): tf.TensorInfo | tf.TensorInfo[] {
+  const b = call.inputs.b!;
+  if (b.dtype !== 'float32') return original(call);
+  return inWorkspace(call.backend, (ws) => {
+    const copy = ws.make(b.shape);
+    ws.floats(copy).set(ws.floats(b));
+    return original({ ...call, inputs: { ...call.inputs, b: copy } });
+  });
+}
 
 interface Sizes {
   outer: number[];
@@ -65,10 +62,11 @@ function matMul({ inputs, attrs, backend }: KernelCall, epilogue: Epilogue): tf.
   const sizes = sizesOf(a, b, tA, tB);
   if (!sizes || a.dtype !== 'float32' || b.dtype !== 'float32') return undefined;
   const { outer, batchA, batchB, m, k, n } = sizes;
-  if (m * k * n < smallProduct) return undefined;
+  // not for a single plain product: the original would leave its right operand packed
+  if ((batchB > 1 || tA || tB) && m * k * n < smallProduct) return undefined;
   // a few rows do not repay packing the other operand
   if (m < 4 && batchB > 1) return undefined;
-  const asTransposed = epilogue === plain && batchA === batchB && turnedIsCheaper(sizes, tA, tB);
+  const asTransposed = epilogue === noEpilogue && batchA === batchB && turnedIsCheaper(sizes, tA, tB);
   return inWorkspace(backend, (ws) => {
     let left = ws.reshape(a, tA ? [batchA, k, m] : [batchA, m, k]);
     let right = ws.reshape(b, tB ? [batchB, n, k] : [batchB, k, n]);
@@ -137,7 +135,7 @@ function multiply(
   if (batchB === 1) {
     // every row of the batch meets the same matrix: one product
     const rows = batchA * m;
-    const right = keepPacked ? ws.id(b) : { info: b, at: 0 };
+    const right = keepPacked && mayStayPacked(b.dataId, k, n) ? ws.id(b) : { info: b, at: 0 };
     gemm(ws, { info: a, at: 0 }, right, { info: out, at: 0 }, { m: rows, k, n }, epilogue);
     return;
   }
@@ -146,27 +144,4 @@ function multiply(
     const left = batchA === 1 ? { info: a, at: 0 } : place(a, m * k);
     gemm(ws, left, place(b, k * n), place(out, m * n), { m, k, n }, epilogue);
   }
-}
-
-/**
- * One product [m, k]·[k, n] by XNNPACK, at about 30 GFLOP/s and 1 µs a call.
- *
- * @param b The place of the right operand, or the native id of one whose packed copy may stay as long as the id.
- */
-export function gemm(
-  ws: Workspace,
-  a: Place,
-  b: Place | number,
-  out: Place,
-  { m, k, n }: { m: number; k: number; n: number },
-  { activation, bias, leakyreluAlpha }: Epilogue = plain,
-): void {
-  const mark = ws.viewCount;
-  const idA = ws.view(a, m * k);
-  const idB = typeof b === 'number' ? b : ws.view(b, k * n);
-  const idOut = ws.view(out, m * n);
-  const shapes = ws.ints([1, m, k, 1, k, n]);
-  const fn = ws.native('_FusedMatMul', 13);
-  fn(idA, shapes, 3, idB, shapes + 12, 3, 0, 0, activation, bias, 0, leakyreluAlpha, idOut);
-  ws.dropViews(mark);
 }
