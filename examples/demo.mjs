@@ -75,11 +75,11 @@ async function digitFlags() {
   await writeDigitScenes(scenes);
   return {
     data: scenes,
-    steps: '240',
+    steps: '300',
     'train.crop': '[128, 160]',
     'train.scale': '[0.9, 1.2]',
     'train.flip': '0', // a mirrored digit is no digit
-    'train.evalEvery': '120',
+    'train.evalEvery': '150',
     lr: '2e-3',
   };
 }

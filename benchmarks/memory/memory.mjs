@@ -87,18 +87,19 @@ function table({ backend, machine, node, cases, rounds, steps }) {
     'is held between steps (weights, moments), each counted once. *Resident*: growth of the process from the loaded model to',
     'its peak, optimiser included. Ratios are to full fine-tuning.',
     '',
-    '| case | method | trained in the backbone | buffers, MB | resident, MB | ratio | step, ms | ratio |',
-    '|---|---|---:|---:|---:|---:|---:|---:|',
+    '| case | method | trained in the backbone | buffers, MB | ratio | resident, MB | ratio | step, ms | ratio |',
+    '|---|---|---:|---:|---:|---:|---:|---:|---:|',
   ];
   for (const { name, batch, methods } of cases) {
     const full = methods.find((m) => m.method === 'full');
     const ratio = (m, key) => (full.failed || m.failed ? '' : `${(m[key] / full[key]).toFixed(2)}×`);
     for (const m of methods) {
       const cells = m.failed
-        ? ['', m.failed, '', '', '', '']
+        ? ['', m.failed, '', '', '', '', '']
         : [
             m.trainable.toLocaleString('en-US'),
             mb(m.bufferBytes),
+            ratio(m, 'bufferBytes'),
             mb(m.residentBytes),
             ratio(m, 'residentBytes'),
             m.milliseconds.toFixed(0),
