@@ -7,13 +7,24 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { writeFileAtomic } from '@e3va/adapter-core';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const folder = new URL('.', import.meta.url);
 const results = new URL('../results/', folder);
 
 export default async function main(args) {
   const config = JSON.parse(await readFile(new URL('cases.json', folder), 'utf8'));
   const backend = args.find((a) => a.startsWith('--backend='))?.slice(10) ?? config.backend;
+  const suffix = backend === 'wasm' ? '' : `-${backend}`;
+  const path = (ending) => fileURLToPath(new URL(`memory${suffix}.${ending}`, results));
+  const report = args.includes('--table')
+    ? JSON.parse(await readFile(path('json'), 'utf8'))
+    : await run(config, backend);
+  await writeFileAtomic(path('json'), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFileAtomic(path('md'), table(report));
+  console.log(`\n${table(report)}`);
+}
+
+async function run(config, backend) {
   const measured = [];
   for (const { name, ...rest } of config.cases) {
     const rows = Object.fromEntries(config.methods.map((method) => [method, []]));
@@ -30,8 +41,7 @@ export default async function main(args) {
       methods: Object.entries(rows).map(([method, list]) => ({ method, ...median(list) })),
     });
   }
-  const suffix = backend === 'wasm' ? '' : `-${backend}`;
-  const report = {
+  return {
     ...config,
     backend,
     machine: `${cpus().length} × ${cpus()[0].model}`,
@@ -39,19 +49,13 @@ export default async function main(args) {
     precision: 'float32',
     cases: measured,
   };
-  await writeFileAtomic(
-    fileURLToPath(new URL(`memory${suffix}.json`, results)),
-    `${JSON.stringify(report, null, 2)}\n`,
-  );
-  await writeFileAtomic(fileURLToPath(new URL(`memory${suffix}.md`, results)), table(report));
-  console.log(`\n${table(report)}`);
 }
 
 /** One process; a method that does not fit into the backend's memory gives its error instead of figures. */
 async function step(options) {
   const script = fileURLToPath(new URL('step.mjs', folder));
   try {
-    const { stdout } = await run(process.execPath, ['--expose-gc', script, JSON.stringify(options)], {
+    const { stdout } = await execute(process.execPath, ['--expose-gc', script, JSON.stringify(options)], {
       maxBuffer: 2 ** 26,
     });
     return JSON.parse(stdout.trim().split('\n').at(-1));
