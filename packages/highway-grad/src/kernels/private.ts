@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { bringInputsHere, isWasmBackend, type KernelCall, type WasmKernel } from './wasm/backend.ts';
+import { isWasmBackend, type KernelCall, type WasmKernel } from './wasm/backend.ts';
 import { geluDerivative, normalCdf } from './wasm/erf.ts';
 import { separable } from './wasm/separable.ts';
 
@@ -30,10 +30,7 @@ export function runPrivate(
     tf.registerKernel({
       kernelName: name,
       backendName,
-      kernelFunc: (call) => {
-        bringInputsHere(call as unknown as KernelCall);
-        return (kernel as WasmKernel)(call as unknown as KernelCall, none);
-      },
+      kernelFunc: (call) => (kernel as WasmKernel)(call as unknown as KernelCall, none),
     });
   }
   return tf.engine().runKernel(name, inputs) as tf.Tensor;

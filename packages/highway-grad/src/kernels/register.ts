@@ -6,16 +6,10 @@ import {
   resizeBilinearGrad,
   resizeNearestNeighborGrad,
 } from './gradients.ts';
-import {
-  bringInputsHere,
-  isWasmBackend,
-  type KernelCall,
-  type Original,
-  type WasmKernel,
-} from './wasm/backend.ts';
+import { isWasmBackend, type KernelCall, type Original, type WasmKernel } from './wasm/backend.ts';
 import { conv2dBackpropFilter } from './wasm/conv-backprop-filter.ts';
 import { conv2dBackpropInput } from './wasm/conv-backprop-input.ts';
-import { identity, reverse, slice, split, tile, unpack } from './wasm/copies.ts';
+import { identity, reverse, slice, split, tile, transpose, unpack } from './wasm/copies.ts';
 import { depthwiseBackpropFilter, depthwiseBackpropInput } from './wasm/depthwise-backprop.ts';
 import { erf } from './wasm/erf.ts';
 import { gather } from './wasm/gather.ts';
@@ -23,7 +17,6 @@ import { batchMatMul, fusedMatMul } from './wasm/mat-mul.ts';
 import { maxPoolGrad, maxPoolWithArgmax } from './wasm/max-pool.ts';
 import { mean, sum } from './wasm/reduce.ts';
 import { unsortedSegmentSum } from './wasm/segment-sum.ts';
-import { transpose } from './wasm/transpose.ts';
 
 /** Marks what was registered here, also by another copy of this package. */
 const mark = Symbol.for('@e3va/training-kernel');
@@ -112,10 +105,7 @@ function wasmKernelFunc(name: string, kernel: WasmKernel, original?: tf.KernelFu
     if (!original) throw new Error(`${name} replaces no kernel`);
     return original(call as unknown as Parameters<tf.KernelFunc>[0]);
   };
-  return (call) => {
-    bringInputsHere(call as unknown as KernelCall);
-    return kernel(call as unknown as KernelCall, before);
-  };
+  return (call) => kernel(call as unknown as KernelCall, before);
 }
 
 /** Registers a kernel in place of another one, unless ours is there already. */

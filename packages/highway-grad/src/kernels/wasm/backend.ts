@@ -61,14 +61,6 @@ export function isWasmBackend(backend: unknown): backend is WasmBackend {
   );
 }
 
-/**
- * Moves inputs that lie on another backend here. Done before a kernel starts: later, it might grow the heap and
- * detach the arrays that a kernel works on.
- */
-export function bringInputsHere({ inputs, backend }: KernelCall): void {
-  for (const input of Object.values(inputs)) if (input) backend.dataIdMap.get(input.dataId);
-}
-
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Row-major strides, in elements. */

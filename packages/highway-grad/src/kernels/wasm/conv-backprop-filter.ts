@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WasmKernel } from './backend.ts';
 import { framed, type Geometry, geometryOf } from './conv-geometry.ts';
-import { gemm } from './gemm.ts';
+import { gemm } from './mat-mul.ts';
 import { inWorkspace, type Workspace } from './workspace.ts';
 
 /**
@@ -85,11 +85,13 @@ function channelsFirstPhases(ws: Workspace, x: tf.TensorInfo, g: Geometry): tf.T
   const phases = phasesOf(ws, x, g);
   const [count, pixels, channels] = phases.shape as [number, number, number];
   const slack = Math.max(...taps(g).map(({ shift }) => shift));
-  const transposed = ws.run('Transpose', { x: phases }, { perm: [0, 2, 1] });
   const size = count * channels * pixels;
   const out = ws.make([size + slack]);
-  ws.floats(out).set(ws.floats(transposed));
+  const shape = ws.ints([count, pixels, channels]);
+  const perm = ws.ints([0, 2, 1]);
+  const mark = ws.viewCount;
+  ws.native('Transpose', 7)(ws.id(phases), shape, 3, 0, ws.view({ info: out, at: 0 }, size), perm, 3);
+  ws.dropViews(mark);
   ws.floats(out).fill(0, size);
-  ws.free(transposed);
   return out;
 }

@@ -1,10 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type KernelCall, type Original, sizeOf, type WasmKernel } from './backend.ts';
-import { type Epilogue, gemm, mayStayPacked, noEpilogue, rowsThatRepayPacking } from './gemm.ts';
-import { inWorkspace, type Workspace } from './workspace.ts';
+import { type KernelCall, sizeOf, type WasmKernel } from './backend.ts';
+import { inWorkspace, type Place, type Workspace } from './workspace.ts';
 
 /** Products with fewer multiplications than this are as fast in wasm's plain loop (measured). */
 const smallProduct = 2048;
+
+/**
+ * XNNPACK packs the right operand at every product, at 3 to 5 ns an element, and keeps the packed copy until that
+ * tensor is disposed: every weight matrix then takes its memory twice. From this many rows on, packing again each time
+ * costs little, and the copy is dropped; with fewer rows it stays.
+ */
+const rowsThatRepayPacking = 512;
+
+/** What a fused product adds: the native ids and codes of bias and activation. */
+export interface Epilogue {
+  activation: number;
+  bias: number;
+  leakyreluAlpha: number;
+}
+
+/** No bias, no activation. */
+export const plain: Epilogue = { activation: 0, bias: 0, leakyreluAlpha: 0 };
 
 /** The activations of the native kernel, by its enumeration; prelu (3) is left to the original kernel. */
 const activations: Record<string, number> = {
@@ -20,30 +36,17 @@ const activations: Record<string, number> = {
  * `BatchMatMul`: wasm's own one leaves XNNPACK (2 instead of 30 GFLOP/s) as soon as an operand is transposed or the
  * batch is larger than 1. Here operands are transposed first, and a batch is one product after the other on views.
  */
-export const batchMatMul: WasmKernel = (call, original) => matMul(call, noEpilogue) ?? original(call);
+export const batchMatMul: WasmKernel = (call, original) => matMul(call, plain) ?? original(call);
 
 /** `_FusedMatMul`, likewise. */
 export const fusedMatMul: WasmKernel = (call, original) => {
   const { inputs, attrs, backend } = call;
   const activation = activations[attrs.activation as string];
-  const biasFits = !inputs.bias || inputs.bias.shape.length === 1;
-  if (activation === undefined || inputs.preluActivationWeights || !biasFits) {
-    return unpacked(call, original);
-  }
+  const biasFits = inputs.bias === undefined || inputs.bias.shape.length === 1;
+  if (activation === undefined || inputs.preluActivationWeights || !biasFits) return original(call);
   const bias = inputs.bias ? backend.dataIdMap.get(inputs.bias.dataId).id : 0;
   return matMul(call, { activation, bias, leakyreluAlpha: attrs.leakyreluAlpha ?? 0 }) ?? original(call);
 };
-
-/** The original kernel on a copy of the right operand, so that nothing stays packed: see `mayStayPacked`. */
-function unpacked(call: KernelCall, original: Original): tf.TensorInfo | tf.TensorInfo[] {
-  const b = call.inputs.b!;
-  if (b.dtype !== 'float32') return original(call);
-  return inWorkspace(call.backend, (ws) => {
-    const copy = ws.make(b.shape);
-    ws.floats(copy).set(ws.floats(b));
-    return original({ ...call, inputs: { ...call.inputs, b: copy } });
-  });
-}
 
 interface Sizes {
   outer: number[];
@@ -62,47 +65,26 @@ function matMul({ inputs, attrs, backend }: KernelCall, epilogue: Epilogue): tf.
   const sizes = sizesOf(a, b, tA, tB);
   if (!sizes || a.dtype !== 'float32' || b.dtype !== 'float32') return undefined;
   const { outer, batchA, batchB, m, k, n } = sizes;
-  // not for a single plain product: the original would leave its right operand packed
-  if ((batchB > 1 || tA || tB) && m * k * n < smallProduct) return undefined;
+  if (m * k * n < smallProduct) return undefined;
   // a few rows do not repay packing the other operand
   if (m < 4 && batchB > 1) return undefined;
-  const asTransposed = epilogue === noEpilogue && batchA === batchB && turnedIsCheaper(sizes, tA, tB);
   return inWorkspace(backend, (ws) => {
     let left = ws.reshape(a, tA ? [batchA, k, m] : [batchA, m, k]);
     let right = ws.reshape(b, tB ? [batchB, n, k] : [batchB, k, n]);
     const shape = [...outer, m, n];
-    if (asTransposed) {
-      if (!tA) left = swapped(ws, left);
+    if (tA && batchA === 1 && batchB === 1 && epilogue === plain && (tB || n > m)) {
+      // (aᵀ·b)ᵀ = bᵀ·a and (aᵀ·bᵀ)ᵀ = b·a: the narrow operand gets packed, and one transpose less for TT
       if (!tB) right = swapped(ws, right);
-      const out = ws.make([batchA, n, m]);
-      multiply(ws, right, left, out, { ...sizes, m: n, n: m }, epilogue, false);
+      const out = ws.make([1, n, m]);
+      multiply(ws, right, left, out, { outer, batchA, batchB, m: n, k, n: m }, epilogue, true);
       return ws.keep(swapped(ws, out), shape);
     }
     if (tA) left = swapped(ws, left);
     if (tB) right = swapped(ws, right);
     const out = ws.make([Math.max(batchA, batchB), m, n]);
-    multiply(ws, left, right, out, sizes, epilogue, staysPacked(sizes, tA, tB));
+    multiply(ws, left, right, out, sizes, epilogue, tA);
     return ws.keep(out, shape);
   });
-}
-
-/** Whether the right operand, a weight matrix as a rule, may stay packed until it is disposed of. */
-function staysPacked({ batchA, batchB, m }: Sizes, tA: boolean, tB: boolean): boolean {
-  return !tA && !tB && batchB === 1 && batchA * m < rowsThatRepayPacking;
-}
-
-/**
- * Whether a·b is cheaper as (bᵀ·aᵀ)ᵀ. Beside the product itself, an element costs about 0.6 ns to transpose and 4 ns
- * to pack, and the right operand gets packed: the smaller one should stand there.
- */
-function turnedIsCheaper(sizes: Sizes, tA: boolean, tB: boolean): boolean {
-  const { m, k, n } = sizes;
-  const [transpose, pack] = [0.6, 4];
-  const sum = (...terms: [boolean, number][]) =>
-    terms.reduce((s, [holds, size]) => s + (holds ? size : 0), 0);
-  const direct = transpose * sum([tA, m * k], [tB, k * n]) + (staysPacked(sizes, tA, tB) ? 0 : pack * k * n);
-  const turned = transpose * sum([!tA, m * k], [!tB, k * n], [true, m * n]) + pack * m * k;
-  return turned < direct;
 }
 
 function sizesOf(a: tf.TensorInfo, b: tf.TensorInfo, tA: boolean, tB: boolean): Sizes | undefined {
@@ -122,7 +104,7 @@ function swapped(ws: Workspace, x: tf.TensorInfo): tf.TensorInfo {
   return ws.run('Transpose', { x }, { perm: [0, 2, 1] });
 }
 
-/** out = a·b for [batch, m, k]·[batch, k, n]; `keepPacked`: see `staysPacked`. */
+/** out = a·b for [batch, m, k]·[batch, k, n]; `once` says that `b` will not be a right operand again. */
 function multiply(
   ws: Workspace,
   a: tf.TensorInfo,
@@ -130,12 +112,12 @@ function multiply(
   out: tf.TensorInfo,
   { batchA, batchB, m, k, n }: Sizes,
   epilogue: Epilogue,
-  keepPacked: boolean,
+  once: boolean,
 ): void {
   if (batchB === 1) {
     // every row of the batch meets the same matrix: one product
     const rows = batchA * m;
-    const right = keepPacked && mayStayPacked(b.dataId, k, n) ? ws.id(b) : { info: b, at: 0 };
+    const right = !once && rows < rowsThatRepayPacking ? ws.id(b) : { info: b, at: 0 };
     gemm(ws, { info: a, at: 0 }, right, { info: out, at: 0 }, { m: rows, k, n }, epilogue);
     return;
   }
@@ -144,4 +126,27 @@ function multiply(
     const left = batchA === 1 ? { info: a, at: 0 } : place(a, m * k);
     gemm(ws, left, place(b, k * n), place(out, m * n), { m, k, n }, epilogue);
   }
+}
+
+/**
+ * One product [m, k]·[k, n] by XNNPACK, at about 30 GFLOP/s and 1 µs a call.
+ *
+ * @param b The place of the right operand, or the native id of one whose packed copy may stay as long as the id.
+ */
+export function gemm(
+  ws: Workspace,
+  a: Place,
+  b: Place | number,
+  out: Place,
+  { m, k, n }: { m: number; k: number; n: number },
+  { activation, bias, leakyreluAlpha }: Epilogue = plain,
+): void {
+  const mark = ws.viewCount;
+  const idA = ws.view(a, m * k);
+  const idB = typeof b === 'number' ? b : ws.view(b, k * n);
+  const idOut = ws.view(out, m * n);
+  const shapes = ws.ints([1, m, k, 1, k, n]);
+  const fn = ws.native('_FusedMatMul', 13);
+  fn(idA, shapes, 3, idB, shapes + 12, 3, 0, 0, activation, bias, 0, leakyreluAlpha, idOut);
+  ws.dropViews(mark);
 }

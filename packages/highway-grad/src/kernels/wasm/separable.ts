@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, type WasmKernel } from './backend.ts';
-import { gemm } from './gemm.ts';
+import { gemm } from './mat-mul.ts';
 import { inWorkspace, type Place, type Workspace } from './workspace.ts';
 
 /** From this row length on, XNNPACK's calls (about 0.5 µs each) are faster than a loop of ours. */

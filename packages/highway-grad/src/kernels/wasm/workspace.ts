@@ -27,15 +27,13 @@ export class Workspace {
   /** Runs a registered kernel with one output. */
   run(name: string, inputs: Record<string, tf.TensorInfo>, attrs: object = {}): tf.TensorInfo {
     const { kernelFunc } = tf.getKernel(name, 'wasm');
-    return this.own(
-      kernelFunc({ inputs, attrs: attrs as tf.NamedAttrMap, backend: this.backend }) as tf.TensorInfo,
-    );
-  }
-
-  /** Takes over a tensor that a kernel made. */
-  own(info: tf.TensorInfo): tf.TensorInfo {
-    this.owned.add(info);
-    return info;
+    const out = kernelFunc({
+      inputs,
+      attrs: attrs as tf.NamedAttrMap,
+      backend: this.backend,
+    }) as tf.TensorInfo;
+    this.owned.add(out);
+    return out;
   }
 
   /** `info` under another shape; the same data, owned by the workspace as well. */
