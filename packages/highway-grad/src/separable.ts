@@ -71,7 +71,7 @@ export function applyMatrices(x: tf.Tensor4D, rows: AxisMatrix, columns: AxisMat
 }
 
 /** The forward of {@link separable}; not differentiable. */
-export function applySeparable(x: tf.Tensor4D, rows: tf.Tensor2D, columns: tf.Tensor2D): tf.Tensor4D {
+function applySeparable(x: tf.Tensor4D, rows: tf.Tensor2D, columns: tf.Tensor2D): tf.Tensor4D {
   return tf.tidy(() => {
     const native = runPrivate('E3vaSeparable', { x, rows, columns });
     if (native) return native as tf.Tensor4D;

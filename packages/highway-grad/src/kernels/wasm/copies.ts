@@ -136,7 +136,7 @@ export const transpose: WasmKernel = (call, original) => {
 };
 
 /** The same transpose without axes of length 1, and with axes that stay neighbours joined. */
-export function mergedAxes(shape: readonly number[], perm: readonly number[]) {
+function mergedAxes(shape: readonly number[], perm: readonly number[]) {
   const runs: number[][] = [];
   for (const p of perm.filter((p) => shape[p] !== 1)) {
     const run = runs[runs.length - 1];

@@ -20,7 +20,7 @@ export interface Epilogue {
 }
 
 /** No bias, no activation. */
-export const plain: Epilogue = { activation: 0, bias: 0, leakyreluAlpha: 0 };
+const plain: Epilogue = { activation: 0, bias: 0, leakyreluAlpha: 0 };
 
 /** The activations of the native kernel, by its enumeration; prelu (3) is left to the original kernel. */
 const activations: Record<string, number> = {

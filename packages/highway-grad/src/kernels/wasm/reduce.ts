@@ -42,7 +42,7 @@ function reduce({ inputs, attrs, backend }: KernelCall, average: boolean): tf.Te
 }
 
 /** x *= factor */
-export function scale(ws: Workspace, x: tf.TensorInfo, factor: number): void {
+function scale(ws: Workspace, x: tf.TensorInfo, factor: number): void {
   const values = ws.floats(x);
   for (let i = 0; i < values.length; i++) values[i]! *= factor;
 }
