@@ -89,14 +89,6 @@ export function highwayStage<T extends tf.Tensor>(
 ): T {
   if ('kernels' in weights) return tf.tidy(() => highwayStage(z, taps, synthesise(weights), skip));
   checkShapes(z, taps, weights);
-  const flat = [
-    weights.down.q,
-    weights.down.p,
-    weights.down.bias,
-    weights.up.q,
-    weights.up.p,
-    weights.up.bias,
-  ];
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc;
     const [z, ...w] = args as tf.Tensor[];
@@ -110,7 +102,7 @@ export function highwayStage<T extends tf.Tensor>(
         }) as unknown as tf.Tensor,
     };
   });
-  return op(z, ...flat) as T;
+  return op(z, ...flatten(weights)) as T;
 }
 
 /** The factors of form `pq`, of rank αβ, that give the same kernels as form `pkq`. On the tape. */
@@ -152,7 +144,7 @@ function forward(z: tf.Tensor, taps: tf.Tensor[], weights: PqWeights, skip: bool
   return tf.reshape(y, z.shape);
 }
 
-/** The gradients of the six weight tensors, in the order of `flat`; every adapter of the stage gets the same dy. */
+/** The gradients of the six weight tensors, in the order of `flatten`; every adapter of the stage gets the same dy. */
 function backward(dy: tf.Tensor, taps: tf.Tensor[], weights: PqWeights): tf.Tensor[] {
   const channels = dy.shape[dy.rank - 1]!;
   const d = tf.reshape(dy, [-1, channels]) as tf.Tensor2D;
@@ -240,6 +232,8 @@ const activation = (h: tf.Tensor3D): tf.Tensor3D => tf.mul(h, normalCdf(h));
 const batched = (a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D => tf.matMul(a, b);
 const swap = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [0, 2, 1]);
 
+const flatten = ({ down, up }: PqWeights): tf.Tensor[] => [down.q, down.p, down.bias, up.q, up.p, up.bias];
+
 function unflatten(w: tf.Tensor[]): PqWeights {
   const part = (at: number) => ({
     q: w[at] as tf.Tensor3D,
@@ -249,7 +243,8 @@ function unflatten(w: tf.Tensor[]): PqWeights {
   return { down: part(0), up: part(3) };
 }
 
-function checkShapes(z: tf.Tensor, taps: tf.Tensor[], { down, up }: PqWeights): void {
+function checkShapes(z: tf.Tensor, taps: tf.Tensor[], weights: PqWeights): void {
+  const { down, up } = weights;
   const channels = z.shape[z.rank - 1];
   const other = taps.find((u) => u.shape.join() !== z.shape.join());
   if (other) {
@@ -270,7 +265,7 @@ function checkShapes(z: tf.Tensor, taps: tf.Tensor[], { down, up }: PqWeights): 
     [k, up.q.shape[2], channels],
     [k, channels],
   ];
-  const got = [down.q, down.p, down.bias, up.q, up.p, up.bias].map((t) => t.shape);
+  const got = flatten(weights).map((t) => t.shape);
   if (JSON.stringify(wanted) !== JSON.stringify(got)) {
     throw new ShapeError({
       what: 'highwayStage: the weights do not fit the taps or each other',

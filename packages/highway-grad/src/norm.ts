@@ -16,33 +16,12 @@ import { offTape } from './off-tape.ts';
  * @throws {@link ShapeError} if `gamma` or `beta` is not of shape [C].
  */
 export function layerNorm<T extends tf.Tensor>(x: T, gamma: tf.Tensor, beta: tf.Tensor, epsilon = 1e-5): T {
-  const channels = checkChannels('layerNorm', x, gamma, beta);
-  const op = tf.customGrad((...args) => {
-    const save = args.pop() as unknown as tf.GradSaveFunc;
-    const [x, gamma, beta] = args as tf.Tensor[];
-    const [y, normalised, rstd] = tf.tidy(() => {
-      const rows = tf.reshape(x!, [-1, channels]);
-      const centred = tf.sub(rows, tf.mean(rows, -1, true));
-      const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
-      const normalised = tf.mul(centred, rstd);
-      return [tf.reshape(tf.add(tf.mul(normalised, gamma!), beta!), x!.shape), normalised, rstd];
-    }) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    save([normalised, rstd, gamma!]);
-    const shape = x!.shape;
-    return {
-      value: y,
-      gradFunc: (dy: tf.Tensor, [normalised, rstd, gamma]: tf.Tensor[]) =>
-        tf.tidy(() => {
-          const d = tf.reshape(dy, [-1, channels]);
-          return [
-            tf.reshape(normalisedGradient(tf.mul(d, gamma!), normalised!, rstd!, -1), shape),
-            tf.sum(tf.mul(d, normalised!), 0),
-            tf.sum(d, 0),
-          ];
-        }) as unknown as tf.Tensor,
-    };
+  checkChannels('layerNorm', x, gamma, beta);
+  return affine(x, gamma, beta, -1, (rows) => {
+    const centred = tf.sub(rows, tf.mean(rows, -1, true));
+    const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+    return [tf.mul(centred, rstd), rstd];
   });
-  return op(x, gamma, beta) as T;
 }
 
 /** The result of {@link batchNormTraining}. */
@@ -80,13 +59,31 @@ export function batchNormTraining<T extends tf.Tensor>(
     const mean = tf.mean(rows, 0);
     return [mean, tf.mean(tf.square(tf.sub(rows, mean)), 0)];
   }) as [tf.Tensor1D, tf.Tensor1D];
+  const y = affine(x, gamma, beta, 0, (rows) => {
+    const rstd = tf.rsqrt(tf.add(variance, epsilon));
+    return [tf.mul(tf.sub(rows, mean), rstd), rstd];
+  });
+  return { y, mean, variance };
+}
+
+/**
+ * Standardises the rows [n, C] of `x` over `axis`, then scales and shifts; the gradient keeps what `standardise`
+ * returns: the standardised rows, and one over their deviation.
+ */
+function affine<T extends tf.Tensor>(
+  x: T,
+  gamma: tf.Tensor,
+  beta: tf.Tensor,
+  axis: number,
+  standardise: (rows: tf.Tensor) => [normalised: tf.Tensor, rstd: tf.Tensor],
+): T {
+  const { shape } = x;
+  const rowsOf = (t: tf.Tensor) => tf.reshape(t, [-1, gamma.size]);
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc;
     const [x, gamma, beta] = args as tf.Tensor[];
-    const shape = x!.shape;
     const [y, normalised, rstd] = tf.tidy(() => {
-      const rstd = tf.rsqrt(tf.add(variance, epsilon));
-      const normalised = tf.mul(tf.sub(tf.reshape(x!, [-1, channels]), mean), rstd);
+      const [normalised, rstd] = standardise(rowsOf(x!));
       return [tf.reshape(tf.add(tf.mul(normalised, gamma!), beta!), shape), normalised, rstd];
     }) as [tf.Tensor, tf.Tensor, tf.Tensor];
     save([normalised, rstd, gamma!]);
@@ -94,16 +91,16 @@ export function batchNormTraining<T extends tf.Tensor>(
       value: y,
       gradFunc: (dy: tf.Tensor, [normalised, rstd, gamma]: tf.Tensor[]) =>
         tf.tidy(() => {
-          const d = tf.reshape(dy, [-1, channels]);
+          const d = rowsOf(dy);
           return [
-            tf.reshape(normalisedGradient(tf.mul(d, gamma!), normalised!, rstd!, 0), shape),
+            tf.reshape(normalisedGradient(tf.mul(d, gamma!), normalised!, rstd!, axis), shape),
             tf.sum(tf.mul(d, normalised!), 0),
             tf.sum(d, 0),
           ];
         }) as unknown as tf.Tensor,
     };
   });
-  return { y: op(x, gamma, beta) as T, mean, variance };
+  return op(x, gamma, beta) as T;
 }
 
 /** Gradient of the standardisation of [rows, channels] over `axis`, for an upstream gradient `d` of x̂. */
