@@ -1,8 +1,9 @@
-import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { applyCopy, dependents, type GraphNode, nodeOf, readerCounts, sortedNodes } from '../graph.ts';
 import { HighwayStage } from '../layers/highway-stage.ts';
 import { type Tap, TapError } from '../taps.ts';
 import { type E3vaConfig, stageConfig } from './e3va-config.ts';
+import { HighwayInputs } from './highway-inputs.ts';
 import type { Split } from './method.ts';
 import { applyOutNorm, baseLevels } from './out-norms.ts';
 
@@ -31,14 +32,14 @@ class InheritedHighway {
   private readonly rest: GraphNode[];
   private readonly onHighway: Set<number>;
   private readonly readers: Map<number, number>;
-  /** The highway's inputs by the id of the base's tensor that each of them carries. */
-  private readonly inputs = new Map<number, { source: SymbolicTensor; input: SymbolicTensor }>();
+  private readonly inputs: HighwayInputs;
   private readonly points = new Map<number, Point>();
   private readonly stages = new Map<string, string[]>();
 
   constructor(base: LayersModel, taps: Tap[], config: E3vaConfig) {
     this.base = base;
     this.config = config;
+    this.inputs = new HighwayInputs(base);
     this.taps = new Map(taps.map((tap) => [tap.tensor.id, tap]));
     const tensors = taps.map((tap) => tap.tensor);
     const ends = baseLevels(base, config.levels).map(({ output }) => output);
@@ -52,13 +53,10 @@ class InheritedHighway {
     const levels = baseLevels(this.base, this.config.levels);
     const trainable = this.config.outNorms === 'trainable';
     const outputs = levels.map((level) => applyOutNorm(level, this.finish(level.stream), trainable));
-    const order = this.baseOrder();
-    const inputs = [...this.inputs.values()].sort(
-      (a, b) => order.get(a.source.id)! - order.get(b.source.id)!,
-    );
+    const { sources, inputs } = this.inputs.sorted();
     return {
-      frozenOutputs: inputs.map(({ source }) => source),
-      highway: model({ inputs: inputs.map((entry) => entry.input), outputs, name: 'highway' }),
+      frozenOutputs: sources,
+      highway: model({ inputs, outputs, name: 'highway' }),
       levels: levels.map(({ index }) => index),
       taps: this.stages,
     };
@@ -70,7 +68,7 @@ class InheritedHighway {
     if (point.taps.length === 0) return point.stream;
     const index = this.stages.size;
     const stage = new HighwayStage(stageConfig(this.config, `highway.stage${index}`, index));
-    const tapInputs = point.taps.map((tap) => this.source(tap.tensor));
+    const tapInputs = point.taps.map((tap) => this.inputs.of(tap.tensor));
     const stream = stage.apply([point.stream, ...tapInputs]) as SymbolicTensor;
     this.stages.set(
       stage.name,
@@ -86,7 +84,7 @@ class InheritedHighway {
     if (known) return known;
     const point = this.onHighway.has(tensor.id)
       ? this.build(tensor)
-      : { stream: this.source(tensor), taps: [] };
+      : { stream: this.inputs.of(tensor), taps: [] };
     this.points.set(tensor.id, point);
     return point;
   }
@@ -117,20 +115,6 @@ class InheritedHighway {
       this.points.set(output.id, { stream: results[i]!, taps: [] });
     });
     return this.points.get(tensor.id)!;
-  }
-
-  /** The highway's input that carries a tensor of the frozen half. */
-  private source(tensor: SymbolicTensor): SymbolicTensor {
-    const known = this.inputs.get(tensor.id);
-    if (known) return known.input;
-    const made = input({ shape: tensor.shape.slice(1), name: `from.${tensor.sourceLayer.name}` });
-    this.inputs.set(tensor.id, { source: tensor, input: made });
-    return made;
-  }
-
-  private baseOrder(): Map<number, number> {
-    const nodes = sortedNodes([], this.base.outputs);
-    return new Map(nodes.flatMap(({ outputs }) => outputs.map((t) => t.id)).map((id, i) => [id, i]));
   }
 
   /** A tap that the chosen outputs need, but that only other taps can see, would never learn. */

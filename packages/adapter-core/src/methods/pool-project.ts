@@ -1,9 +1,10 @@
-import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { probeShapes, sortedNodes } from '../graph.ts';
+import { type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { probeShapes } from '../graph.ts';
 import { HighwayStage } from '../layers/highway-stage.ts';
 import { PoolProject } from '../layers/pool-project.ts';
 import { type Tap, TapError } from '../taps.ts';
 import { type E3vaConfig, stageConfig } from './e3va-config.ts';
+import { HighwayInputs } from './highway-inputs.ts';
 import type { Split } from './method.ts';
 import { applyOutNorm, type BaseLevel, baseLevels } from './out-norms.ts';
 
@@ -23,11 +24,8 @@ interface Stage {
  */
 export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {
   const shapes = probeShapes(base);
-  const order = new Map(
-    sortedNodes([], base.outputs)
-      .flatMap(({ outputs }) => outputs)
-      .map((t, i) => [t.id, i]),
-  );
+  const highwayInputs = new HighwayInputs(base);
+  const { order } = highwayInputs;
   const levels = baseLevels(base, config.levels);
   for (const { tensor, name } of [
     ...taps,
@@ -36,14 +34,6 @@ export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig):
     if (tensor.shape.length !== 4) throw notAMap(name, tensor);
   }
   const shapeOf = (t: SymbolicTensor) => shapes.get(t.id)!.slice(1).join('×');
-  const inputs = new Map<number, { source: SymbolicTensor; input: SymbolicTensor }>();
-  const source = (tensor: SymbolicTensor) => {
-    if (!inputs.has(tensor.id)) {
-      const made = input({ shape: tensor.shape.slice(1), name: `from.${tensor.sourceLayer.name}` });
-      inputs.set(tensor.id, { source: tensor, input: made });
-    }
-    return inputs.get(tensor.id)!.input;
-  };
   const stageTaps = new Map<string, string[]>();
   const changes: { end: number; shape: string; change: SymbolicTensor }[] = [];
   const transition = (change: SymbolicTensor, reference: SymbolicTensor, name: string, salt: number) =>
@@ -52,7 +42,7 @@ export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig):
       reference,
     ]) as SymbolicTensor;
   cutStages(taps, shapeOf).forEach((stage, i) => {
-    const own = stage.taps.map((tap) => source(tap.tensor));
+    const own = stage.taps.map((tap) => highwayInputs.of(tap.tensor));
     const last = changes.at(-1)?.change;
     const start = last ? [transition(last, own[0]!, `highway.transition${i}`, 50_021 + i * 101)] : [];
     const layer = new HighwayStage({
@@ -67,7 +57,7 @@ export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig):
     changes.push({ end: order.get(stage.taps.at(-1)!.tensor.id)!, shape: stage.shape, change });
   });
   const outputs = levels.map((level) => {
-    const stream = source(level.stream);
+    const stream = highwayInputs.of(level.stream);
     const behind = changes.filter(({ end }) => end <= order.get(level.stream.id)!).at(-1);
     if (!behind) return applyOutNorm(level, stream, config.outNorms === 'trainable');
     const fits = behind.shape === shapeOf(level.stream);
@@ -79,10 +69,10 @@ export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig):
       .apply([stream, change]) as SymbolicTensor;
     return applyOutNorm(level, sum, config.outNorms === 'trainable');
   });
-  const sorted = [...inputs.values()].sort((a, b) => order.get(a.source.id)! - order.get(b.source.id)!);
+  const { sources, inputs } = highwayInputs.sorted();
   return {
-    frozenOutputs: sorted.map((entry) => entry.source),
-    highway: model({ inputs: sorted.map((entry) => entry.input), outputs, name: 'highway' }),
+    frozenOutputs: sources,
+    highway: model({ inputs, outputs, name: 'highway' }),
     levels: levels.map(({ index }) => index),
     taps: stageTaps,
   };
