@@ -11,7 +11,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writePng } from '@e3va/datasets';
 import { E3vaError } from '@e3va/highway-grad';
-import * as tf from '@tensorflow/tfjs-core';
 import {
   createProgress,
   loadRecipe,
@@ -87,11 +86,7 @@ async function digitFlags() {
 async function measureSteps(recipe) {
   const folder = await openData(recipe);
   const batches = await TrainBatches.open(folder, recipe);
-  const batch = await batches.use(1, ([{ images, labels }]) => ({
-    images: tf.clone(images),
-    labels: tf.clone(labels),
-  }));
-  return measureMethods(recipe, folder, batch);
+  return measureMethods(recipe, folder, await batches.take());
 }
 
 /** Segments the first validation image with the best weights, and writes the pictures into the run. */

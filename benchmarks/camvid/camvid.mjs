@@ -9,7 +9,6 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '@e3va/adapter-core';
-import * as tf from '@tensorflow/tfjs-core';
 import { loadRecipe, measureMethods, openData, TrainBatches, useBackend } from 'e3va';
 
 const here = new URL('.', import.meta.url);
@@ -98,11 +97,7 @@ async function memory(recipe) {
   await useBackend('wasm');
   const folder = await openData(recipe);
   const batches = await TrainBatches.open(folder, recipe);
-  const batch = await batches.use(1, ([{ images, labels }]) => ({
-    images: tf.clone(images),
-    labels: tf.clone(labels),
-  }));
-  return measureMethods(recipe, folder, batch);
+  return measureMethods(recipe, folder, await batches.take());
 }
 
 function table({ recipe, steps, seeds, machine, node, results, costs }, methods) {

@@ -30,7 +30,10 @@ function definedOnly<T extends object>(object: T): { [K in keyof T]: Exclude<T[K
 
 /** An endless stream of training batches: augmented, normalised, shuffled anew in each epoch. */
 export class TrainBatches {
-  private constructor(private readonly next: () => Promise<Batch>) {}
+  private constructor(
+    /** Takes one batch; the caller disposes of it. */
+    readonly take: () => Promise<Batch>,
+  ) {}
 
   /**
    * Opens the stream over the `train` split of a data folder.
@@ -66,7 +69,7 @@ export class TrainBatches {
   async use<T>(count: number, fn: (batches: Batch[]) => T): Promise<T> {
     const taken: Batch[] = [];
     try {
-      while (taken.length < count) taken.push(await this.next());
+      while (taken.length < count) taken.push(await this.take());
       return fn(taken);
     } finally {
       for (const { images, labels } of taken) tf.dispose([images, labels]);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, writeFileAtomic } from '@e3va/adapter-core';
 import { CheckpointError } from '../errors.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { Segmenter } from '../segmenter.ts';
 import type { TrainerState } from '../trainer.ts';
 
 /** What a checkpoint says of itself, in the metadata of its safetensors file. */
@@ -73,23 +74,19 @@ export function readCheckpoint(path: string): Checkpoint {
 /**
  * Checks that a checkpoint belongs to a model: the same backbone, and a tensor of the right shape for each weight.
  *
- * @param weights Key and shape of every weight that the model takes from it.
  * @throws {@link CheckpointError} that names the first difference.
  */
-export function checkFits(
-  { info, tensors }: Checkpoint,
-  backbone: string,
-  weights: readonly { key: string; shape: readonly (number | null)[] }[],
-): void {
-  if (info.backbone !== backbone) {
+export function checkFits({ info, tensors }: Checkpoint, segmenter: Segmenter): void {
+  if (info.backbone !== segmenter.backboneId) {
     throw new CheckpointError({
       what: 'the checkpoint was trained on another backbone',
       expected: info.backbone,
-      received: backbone,
+      received: segmenter.backboneId,
       fix: `use the weights of backbone.name: ${info.recipe.backbone.name} that it was trained with`,
     });
   }
-  for (const { key, shape } of weights) {
+  for (const { key, variable } of segmenter.state()) {
+    const { shape } = variable;
     const found = tensors[`model/${key}`];
     if (found && found.shape.join() === shape.join()) continue;
     throw new CheckpointError({

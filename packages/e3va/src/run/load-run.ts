@@ -49,10 +49,8 @@ export async function loadRun(dir: string, backend?: Recipe['backend']): Promise
  * @throws CheckpointError if it belongs to another model; nothing is changed then.
  */
 export function applyCheckpoint(segmenter: Segmenter, checkpoint: Checkpoint): void {
-  const weights = segmenter.state();
-  const shapes = weights.map(({ key, variable }) => ({ key, shape: variable.shape }));
-  checkFits(checkpoint, segmenter.backboneId, shapes);
-  for (const { key, variable } of weights) {
+  checkFits(checkpoint, segmenter);
+  for (const { key, variable } of segmenter.state()) {
     const { data, shape } = checkpoint.tensors[`ema/${key}`] ?? checkpoint.tensors[`model/${key}`]!;
     tf.tidy(() => void variable.write(tf.tensor(data, shape as number[])));
   }

@@ -292,9 +292,7 @@ function evalEntry(
 }
 
 async function restore(trainer: Trainer, { info, tensors }: Checkpoint): Promise<void> {
-  const { segmenter } = trainer;
-  const shapes = segmenter.state().map(({ key, variable }) => ({ key, shape: variable.shape }));
-  checkFits({ info, tensors }, segmenter.backboneId, shapes);
+  checkFits({ info, tensors }, trainer.segmenter);
   await trainer.restore({ ...info, tensors });
 }
 
