@@ -1,5 +1,4 @@
 // One case and one method in a process of its own: prints one line of JSON. Argument: the case as JSON.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { adapt, e3va, frozen, full } from '@e3va/adapter-core';
 import { measure } from '@e3va/highway-grad';
 import { segmentationLoss, uperNet } from '@e3va/seg-heads';
@@ -38,11 +37,9 @@ function step() {
 }
 
 globalThis.gc?.();
-const before = residentBytes();
-resetPeak();
-step(); // the first step allocates the optimiser's moments and warms every kernel up
-const times = Array.from({ length: steps }, () => step().milliseconds).sort((a, b) => a - b);
-const peak = peakBytes();
+// the first step allocates the optimiser's moments and warms every kernel up
+const whole = await measure(() => [step(), ...Array.from({ length: steps }, step)].slice(1));
+const times = whole.result.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b);
 const { result, ...measured } = await measure(step);
 console.log(
   JSON.stringify({
@@ -51,29 +48,8 @@ console.log(
     milliseconds: times[times.length >> 1],
     bufferBytes: measured.growthBytes,
     heldBytes: measured.startBytes,
-    residentBytes: peak - before,
+    residentBytes: whole.residentBytes,
     loss: result.loss,
     tensors: tf.memory().numTensors,
   }),
 );
-
-function residentBytes() {
-  return process.memoryUsage().rss;
-}
-
-/** Peak resident size since the last reset, where Linux tells it; since the start elsewhere. */
-function peakBytes() {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
-  } catch {
-    return process.resourceUsage().maxRSS * 1024;
-  }
-}
-
-function resetPeak() {
-  try {
-    writeFileSync('/proc/self/clear_refs', '5');
-  } catch {
-    // no Linux: the peak counts from the start of the process
-  }
-}
