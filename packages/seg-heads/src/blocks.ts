@@ -1,9 +1,7 @@
+import { BatchNorm, ChannelDropout, Conv } from '@e3va/head-layers';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { input } from '@tensorflow/tfjs-layers';
 import { SegmentationOptionsError } from './errors.ts';
-import { BatchNorm } from './layers/batch-norm.ts';
-import { ChannelDropout } from './layers/channel-dropout.ts';
-import { Conv } from './layers/conv.ts';
 import type { Level } from './level.ts';
 
 /** Options that every head has. */

@@ -1,7 +1,7 @@
 import { ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { expectClose, leakOf, normal, onBackends } from '../test/support.ts';
+import { expectClose, leakOf, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { type CrossEntropyOptions, softmaxCrossEntropy } from './cross-entropy.ts';
 import { LabelRangeError, SegmentationOptionsError } from './errors.ts';
 

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { expectClose, readJson, readTensors } from '../test/support.ts';
+import { expectClose, readJson, readTensors } from '../../../tests/support/tensors.ts';
 import { HeadWeightsError } from './errors.ts';
 import { fcnHead } from './fcn-head.ts';
 import { loadHeadWeights } from './head-weights.ts';
 import { uperNet } from './uper-net.ts';
 
-const weights = readTensors('upernet_head.safetensors');
+const weights = readTensors(new URL('../test/fixtures/upernet_head.safetensors', import.meta.url));
 const levels = [8, 16, 32, 64].map((channels, i) => ({ name: `level${i}`, channels, stride: 4 << i }));
 const auxiliaryHead = () => fcnHead({ level: levels[2]!, classes: 5, channels: 8, seed: 1 });
 
@@ -14,7 +14,9 @@ describe('loadHeadWeights', () => {
   beforeAll(() => tf.setBackend('cpu'));
 
   it('takes every tensor of the file, under the names of mmsegmentation too', () => {
-    const toMmseg = readJson<Record<string, string>>('names_hf_to_mmseg.json');
+    const toMmseg = readJson<Record<string, string>>(
+      new URL('../test/fixtures/names_hf_to_mmseg.json', import.meta.url),
+    );
     const renamed = new Map([...weights].map(([name, tensor]) => [toMmseg[name]!, tensor]));
     const heads = [weights, renamed].map((tensors) => {
       const [decode, auxiliary] = [uperNet({ levels, classes: 5, channels: 16 }), auxiliaryHead()];

@@ -10,11 +10,6 @@ export {
   slideInference,
   wholeInference,
 } from './inference.ts';
-export { AdaptiveAveragePool, type AdaptiveAveragePoolArgs } from './layers/adaptive-average-pool.ts';
-export { AddResized } from './layers/add-resized.ts';
-export { BatchNorm, type BatchNormArgs } from './layers/batch-norm.ts';
-export { ChannelDropout, type ChannelDropoutArgs } from './layers/channel-dropout.ts';
-export { Conv, type ConvArgs } from './layers/conv.ts';
 export type { Level } from './level.ts';
 export {
   type SegmentationLogits,

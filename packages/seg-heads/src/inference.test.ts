@@ -9,12 +9,14 @@ import {
   readTensors,
   toNhwc,
   toTensor,
-} from '../test/support.ts';
+} from '../../../tests/support/tensors.ts';
 import { SegmentationOptionsError } from './errors.ts';
 import { argmaxLabels, cropSpans, slideInference, wholeInference } from './inference.ts';
 
-const reference = readTensors('slide.safetensors');
-const boxes = readJson<Record<string, [number, number][]>>('slide-boxes.json');
+const reference = readTensors(new URL('../test/fixtures/slide.safetensors', import.meta.url));
+const boxes = readJson<Record<string, [number, number][]>>(
+  new URL('../test/fixtures/slide-boxes.json', import.meta.url),
+);
 const keys = Object.keys(boxes);
 
 /** "20x27_crop8x8_stride6x6" as numbers. */

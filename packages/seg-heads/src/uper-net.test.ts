@@ -1,17 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
-import { roundTrip } from '../test/layer-contract.ts';
-import { expectClose, normal, onBackends, readTensors, toNhwc, toTensor } from '../test/support.ts';
+import { roundTrip } from '../../../tests/support/layer-contract.ts';
+import {
+  expectClose,
+  normal,
+  onBackends,
+  readTensors,
+  toNhwc,
+  toTensor,
+} from '../../../tests/support/tensors.ts';
 import { SegmentationOptionsError } from './errors.ts';
 import { fcnHead } from './fcn-head.ts';
 import { loadHeadWeights, torchName } from './head-weights.ts';
 import { segmentationLoss } from './segmentation-loss.ts';
 import { uperNet } from './uper-net.ts';
 
-const weights = readTensors('upernet_head.safetensors');
-const expected = readTensors('upernet_out.safetensors');
-const maps = readTensors('levels.safetensors');
+const weights = readTensors(new URL('../test/fixtures/upernet_head.safetensors', import.meta.url));
+const expected = readTensors(new URL('../test/fixtures/upernet_out.safetensors', import.meta.url));
+const maps = readTensors(new URL('../test/fixtures/levels.safetensors', import.meta.url));
 const levels = [8, 16, 32, 64].map((channels, i) => ({ name: `level${i}`, channels, stride: 4 << i }));
 
 /** The two heads of the reference with its weights, and its levels. */

@@ -1,8 +1,7 @@
+import { AdaptiveAveragePool, AddResized } from '@e3va/head-layers';
 import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { checkInteger, HeadBuilder, type HeadOptions } from './blocks.ts';
 import { SegmentationOptionsError } from './errors.ts';
-import { AdaptiveAveragePool } from './layers/adaptive-average-pool.ts';
-import { AddResized } from './layers/add-resized.ts';
 import type { Level } from './level.ts';
 
 /** Options of {@link uperNet}. */

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input } from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
-import { expectLayerContract } from '../../test/layer-contract.ts';
-import { expectClose, onBackends } from '../../test/support.ts';
+import { expectLayerContract } from '../../../tests/support/layer-contract.ts';
+import { expectClose, onBackends } from '../../../tests/support/tensors.ts';
 import { Conv } from './conv.ts';
 
 onBackends('Conv', () => {

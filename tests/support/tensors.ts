@@ -5,7 +5,6 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerTrainingKernels } from '@e3va/highway-grad';
 import { beforeAll, describe, expect } from 'vitest';
-import type { WeightTensor } from '../src/head-weights.ts';
 
 /** Runs the tests on the cpu and the wasm backend, with the kernels that training needs. */
 export function onBackends(name: string, tests: (backend: string) => void): void {
@@ -18,15 +17,19 @@ export function onBackends(name: string, tests: (backend: string) => void): void
   });
 }
 
-const fixtureUrl = (name: string) => new URL(`./fixtures/${name}`, import.meta.url);
+export function readJson<T>(file: URL): T {
+  return JSON.parse(readFileSync(file, 'utf8')) as T;
+}
 
-export function readJson<T>(name: string): T {
-  return JSON.parse(readFileSync(fixtureUrl(name), 'utf8')) as T;
+/** A tensor of a fixture. */
+export interface FixtureTensor {
+  shape: number[];
+  data: Float32Array | Int32Array;
 }
 
 /** The float32 and int32 tensors of a safetensors fixture. */
-export function readTensors(name: string): Map<string, WeightTensor> {
-  const bytes = new Uint8Array(readFileSync(fixtureUrl(name)));
+export function readTensors(file: URL): Map<string, FixtureTensor> {
+  const bytes = new Uint8Array(readFileSync(file));
   const start = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
   delete header.__metadata__;
@@ -40,13 +43,13 @@ export function readTensors(name: string): Map<string, WeightTensor> {
   );
 }
 
-export function toTensor<R extends tf.Rank>({ shape, data }: WeightTensor): tf.Tensor<R> {
+export function toTensor<R extends tf.Rank>({ shape, data }: FixtureTensor): tf.Tensor<R> {
   const dtype = data instanceof Int32Array ? 'int32' : 'float32';
   return tf.tensor<R>(data as Float32Array, shape as tf.ShapeMap[R], dtype);
 }
 
 /** A map from PyTorch's layout. */
-export function toNhwc(tensor: WeightTensor): tf.Tensor4D {
+export function toNhwc(tensor: FixtureTensor): tf.Tensor4D {
   return tf.tidy(() => tf.transpose(toTensor<tf.Rank.R4>(tensor), [0, 2, 3, 1]));
 }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { expectClose, leakOf, normal, onBackends } from '../../test/support.ts';
+import { expectClose, leakOf, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { sumOf } from './sum.ts';
 
 onBackends('sumOf', () => {

@@ -1,7 +1,7 @@
 import { resizeBilinear } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { expectClose, normal, onBackends } from '../../test/support.ts';
+import { expectClose, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { convJoined, convResized, convSame } from './conv-ops.ts';
 
 const map = (height: number, width: number, channels: number, seed = 1) =>

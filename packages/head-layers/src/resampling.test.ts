@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { it } from 'vitest';
-import { expectLayerContract } from '../../test/layer-contract.ts';
-import { expectClose, onBackends } from '../../test/support.ts';
+import { expectLayerContract } from '../../../tests/support/layer-contract.ts';
+import { expectClose, onBackends } from '../../../tests/support/tensors.ts';
 import { AdaptiveAveragePool } from './adaptive-average-pool.ts';
 import { AddResized } from './add-resized.ts';
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input } from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
-import { expectLayerContract } from '../../test/layer-contract.ts';
-import { expectClose, expectSlope, normal, onBackends } from '../../test/support.ts';
+import { expectLayerContract } from '../../../tests/support/layer-contract.ts';
+import { expectClose, expectSlope, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { BatchNorm, relu } from './batch-norm.ts';
 
 function built(args: { momentum?: number } = {}): BatchNorm {

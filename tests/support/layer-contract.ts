@@ -9,7 +9,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
 import { expect } from 'vitest';
-import { expectClose, expectSlope, leakOf, normal } from './support.ts';
+import { expectClose, expectSlope, leakOf, normal } from './tensors.ts';
 
 /**
  * What every layer must keep: the shape it declares, the same configuration and outputs after a round trip through JSON

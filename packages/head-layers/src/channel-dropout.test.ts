@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
-import { expectLayerContract, roundTrip } from '../../test/layer-contract.ts';
-import { expectClose, onBackends } from '../../test/support.ts';
+import { expectLayerContract, roundTrip } from '../../../tests/support/layer-contract.ts';
+import { expectClose, onBackends } from '../../../tests/support/tensors.ts';
 import { ChannelDropout, channelDropout } from './channel-dropout.ts';
 
 onBackends('ChannelDropout', () => {

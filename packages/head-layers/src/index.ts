@@ -1,0 +1,5 @@
+export { AdaptiveAveragePool, type AdaptiveAveragePoolArgs } from './adaptive-average-pool.ts';
+export { AddResized } from './add-resized.ts';
+export { BatchNorm, type BatchNormArgs } from './batch-norm.ts';
+export { ChannelDropout, type ChannelDropoutArgs } from './channel-dropout.ts';
+export { Conv, type ConvArgs } from './conv.ts';
