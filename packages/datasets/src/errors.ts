@@ -77,3 +77,61 @@ export class ClassRangeError extends E3vaError {
     this.details = details;
   }
 }
+
+/** Where in an annotation file something is wrong. */
+export interface AnnotationPlace {
+  /** Path of the file. */
+  file: string;
+  /** Line, from 1, where it is known. */
+  line?: number | undefined;
+}
+
+/** A file of boxes or outlines cannot be used. The message begins with the file and, where it is known, the line. */
+export class AnnotationError extends E3vaError {
+  /** Path of the file. */
+  readonly file: string;
+  /** Line of the file, from 1, where it is known. */
+  readonly line: number | undefined;
+  /** What is wrong, without the place. */
+  readonly problem: string;
+
+  constructor(parts: ErrorParts, place: AnnotationPlace, options?: ErrorOptions) {
+    const where = place.line === undefined ? place.file : `${place.file}:${place.line}`;
+    super({ ...parts, what: `${where}: ${parts.what}` }, options);
+    this.file = place.file;
+    this.line = place.line;
+    this.problem = parts.what;
+  }
+}
+
+/** The file is empty, cut short, binary, in an unknown encoding, or no JSON, XML, YAML or YOLO text. */
+export class AnnotationSyntaxError extends AnnotationError {}
+
+/** The file can be parsed but holds something else: results instead of a data set, oriented boxes, another XML. */
+export class AnnotationFormatError extends AnnotationError {}
+
+/** The file is larger than allowed. It was not read. */
+export class AnnotationTooLargeError extends AnnotationError {}
+
+/** The XML has a document type declaration, which could name other files or grow without bound. Nothing of it was read. */
+export class UnsafeXmlError extends AnnotationError {}
+
+/** An annotation names a file outside of the data folder, by its path or as an address. It was not opened. */
+export class UnsafePathError extends AnnotationError {}
+
+/** The annotations are for another size of their image, or for the image as stored, which its EXIF orientation turns. */
+export class ImageSizeError extends AnnotationError {}
+
+/** Annotated images that are not in the data folder. */
+export class MissingImageError extends AnnotationError {
+  /** Names of all missing images, as the annotations have them. */
+  readonly names: readonly string[];
+
+  constructor(parts: ErrorParts, place: AnnotationPlace, names: readonly string[]) {
+    super(parts, place);
+    this.names = names;
+  }
+}
+
+/** The folder holds annotations in several forms, or several files for one split. */
+export class AmbiguousLayoutError extends E3vaError {}

@@ -6,6 +6,29 @@ export { type ClassPixels, classPixels } from './class-pixels.ts';
 export type { ColorMap, Rgb } from './color-map.ts';
 export type { ClassOptions } from './decide-classes.ts';
 export {
+  checkDetectionFolder,
+  type DetectionCheck,
+  type DetectionFolder,
+  openDetectionFolder,
+} from './detection/detection-folder.ts';
+export type { DetectionFolderOptions, DetectionFormat } from './detection/options.ts';
+export type { DataProblem } from './detection/problems.ts';
+export type {
+  Box,
+  DetectionInfo,
+  DetectionObject,
+  DetectionSample,
+  DetectionSplit,
+  DetectionTransform,
+  Segmentation,
+} from './detection/sample.ts';
+export {
+  AmbiguousLayoutError,
+  AnnotationError,
+  AnnotationFormatError,
+  type AnnotationPlace,
+  AnnotationSyntaxError,
+  AnnotationTooLargeError,
   BatchShapeError,
   ClassNamesError,
   type ClassRangeDetails,
@@ -14,15 +37,19 @@ export {
   EmptyDatasetError,
   FolderNotFoundError,
   ImageDecodeError,
+  ImageSizeError,
   ImageTooLargeError,
   ImageWriteError,
   MaskFormatError,
   MaskSizeError,
+  MissingImageError,
   MissingMaskError,
   NodeOnlyError,
   OptionError,
   UnknownLayoutError,
   UnknownSplitError,
+  UnsafePathError,
+  UnsafeXmlError,
 } from './errors.ts';
 export { imageTensor } from './image-tensor.ts';
 export type { LayoutName, SplitName } from './layouts.ts';

@@ -1,7 +1,7 @@
 import type { Metadata, Sharp } from 'sharp';
 import { ImageDecodeError, ImageTooLargeError } from './errors.ts';
 import { loadSharp } from './node.ts';
-import { readBytes } from './read-bytes.ts';
+import { readBytes, readHead } from './read-bytes.ts';
 import type { RgbImage } from './sample.ts';
 
 /** How image files are read. */
@@ -74,10 +74,23 @@ export async function readImageSize(
   file: string,
   options: ImageOptions = {},
 ): Promise<{ width: number; height: number }> {
-  const { header } = await openImage(await readBytes(file), file, options);
+  const header = await readHeader(file, options);
   const turned = (options.autoOrient ?? true) && (header.orientation ?? 1) >= 5;
   const { width, height } = header;
   return turned ? { width: height, height: width } : { width, height };
+}
+
+/** The header of an image file. That of a JPEG nearly always fits into its first bytes, its orientation before its size. */
+async function readHeader(file: string, options: ImageOptions): Promise<Metadata> {
+  const head = await readHead(file, 65536);
+  if (head[0] === 0xff && head[1] === 0xd8) {
+    try {
+      return (await openImage(head, file, options)).header;
+    } catch (error) {
+      if (error instanceof ImageTooLargeError) throw error;
+    }
+  }
+  return (await openImage(await readBytes(file), file, options)).header;
 }
 
 async function openImage(
