@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 
 const [name, ...args] = process.argv.slice(2);
 const script = new URL(`./${name}/${name}.mjs`, import.meta.url);
-if (!name || !/^[a-z]+$/.test(name) || !existsSync(script)) {
+if (!name || !/^[a-z-]+$/.test(name) || !existsSync(script)) {
   const folders = await readdir(new URL('.', import.meta.url), { withFileTypes: true });
   const names = folders.filter(
     (f) => f.isDirectory() && existsSync(new URL(`./${f.name}/${f.name}.mjs`, import.meta.url)),
