@@ -1,6 +1,12 @@
 import { E3vaError } from '@e3va/highway-grad';
 import type { CocoDataset } from '@e3va/metrics';
-import { EmptyDatasetError, ImageSizeError, OptionError, UnknownSplitError } from '../errors.ts';
+import {
+  ClassNamesError,
+  EmptyDatasetError,
+  ImageSizeError,
+  OptionError,
+  UnknownSplitError,
+} from '../errors.ts';
 import type { SplitName } from '../layouts.ts';
 import { nodeModule } from '../node.ts';
 import { readImage } from '../read-image.ts';
@@ -144,8 +150,10 @@ export async function checkDetectionFolder(
     return { problems: report.problems, folder };
   } catch (error) {
     if (!E3vaError.isInstance(error) || error instanceof OptionError) throw error;
-    report.fail(error, directory);
-    return { problems: sorted(report.problems), folder: undefined };
+    // That nothing is left tells nothing new once a file was refused.
+    const told = error instanceof EmptyDatasetError || error instanceof ClassNamesError;
+    if (!told || !report.problems.some(({ severity }) => severity === 'error')) report.fail(error, directory);
+    return { problems: report.problems.sort(byPlace), folder: undefined };
   }
 }
 
@@ -175,7 +183,7 @@ async function openWith(
   const settled = await settleSplits(draft, labels, reading);
   noteSharedImages(settled, reading);
   const splits = withValidation(settled, reading);
-  report.problems.splice(0, Infinity, ...sorted(report.problems));
+  report.problems.sort(byPlace);
   if (report.problems.length > 0) notes.push(summary(report.problems));
   const { classes, categoryIds } = labels;
   const get = (name: SplitName) => splits.get(name) ?? unknownSplit(directory, name, splits);
@@ -204,7 +212,7 @@ async function settleSplits(draft: Draft, labels: Labels, reading: Reading): Pro
   const { notes, report, directory } = reading;
   if (counts.otherClasses > 0) notes.push(`Objects of other classes, left out: ${counts.otherClasses}.`);
   if (counts.objects > 0) return splits;
-  const first = sorted(report.problems)[0];
+  const first = report.problems.sort(byPlace)[0];
   throw new EmptyDatasetError({
     what: `${directory} holds no object that can be used, in ${counts.images} images`,
     expected: 'at least one box or outline of a known class',
@@ -262,10 +270,9 @@ function splitOf(images: readonly SettledImage[], options: DetectionFolderOption
   };
 }
 
-function sorted(problems: readonly DataProblem[]): DataProblem[] {
-  return [...problems].sort((a, b) =>
-    a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) : a.file < b.file ? -1 : 1,
-  );
+function byPlace(a: DataProblem, b: DataProblem): number {
+  if (a.file === b.file) return (a.line ?? 0) - (b.line ?? 0);
+  return a.file < b.file ? -1 : 1;
 }
 
 const shown = ({ file, line, what }: DataProblem) =>
@@ -283,7 +290,7 @@ function summary(problems: readonly DataProblem[]): string {
 }
 
 function noImages({ directory, report }: Reading): EmptyDatasetError {
-  const first = sorted(report.problems)[0];
+  const first = report.problems.sort(byPlace)[0];
   return new EmptyDatasetError({
     what: `${directory} holds no annotated image`,
     expected: 'at least one image with annotations',

@@ -7,12 +7,13 @@ import { nodeModule } from '../node.ts';
 const maxDepth = 8;
 
 /**
- * Paths of all files below a folder, joined by `/`, sorted. Hidden files and folders are left out, links are followed.
+ * Paths of all files below a folder, joined by `/`, sorted. Hidden files and folders are left out. Links are followed, to
+ * each folder once.
  *
  * @throws FolderNotFoundError
  */
 export async function listFiles(directory: string): Promise<string[]> {
-  const { readdir, stat } = nodeModule('node:fs/promises');
+  const { readdir, realpath, stat } = nodeModule('node:fs/promises');
   const { join } = nodeModule('node:path');
   const kind = await stat(directory).catch(() => undefined);
   if (!kind?.isDirectory()) {
@@ -25,7 +26,11 @@ export async function listFiles(directory: string): Promise<string[]> {
   const files: string[] = [];
   const linked = async (entry: Dirent, path: string) =>
     entry.isSymbolicLink() ? await stat(join(directory, path)).catch(() => undefined) : entry;
+  const visited = new Set<string>();
   const visit = async (prefix: string, depth: number): Promise<void> => {
+    const real = await realpath(join(directory, prefix));
+    if (visited.has(real)) return;
+    visited.add(real);
     for (const entry of await readdir(join(directory, prefix), { withFileTypes: true })) {
       if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
       const path = prefix + entry.name;

@@ -43,12 +43,14 @@ async function imageSize(image: DraftImage, { options, path, report }: Reading):
     );
   } else if (!said && image.sized) {
     const what = image.size
-      ? `the annotations give the size ${image.size.width}x${image.size.height}`
+      ? `the annotations give the size ${shownNumber(image.size.width)}x${shownNumber(image.size.height)}`
       : 'the annotations give no size';
     report.warn(image.place, what, `taken from the image: ${width}x${height}`);
   }
   return { width, height };
 }
+
+const shownNumber = (value: number) => (Number.isNaN(value) ? 'none' : String(value));
 
 const isSize = ({ width, height }: ImageExtent, limit = maxPixels) =>
   Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0 && width * height <= limit;

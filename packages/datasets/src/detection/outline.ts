@@ -23,7 +23,9 @@ export function settleOutline(
 ): Segmentation | undefined {
   if (outline === undefined) return undefined;
   if (!isPolygons(outline)) return settleMask(outline, size, warn);
-  const polygons = outline.flatMap((polygon) => settlePolygon(polygon, size, warn) ?? []);
+  const polygons = outline
+    .map((polygon) => settlePolygon(polygon, size, warn))
+    .filter((polygon) => polygon !== undefined);
   return polygons.length > 0 ? polygons : undefined;
 }
 

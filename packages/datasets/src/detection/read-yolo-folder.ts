@@ -88,7 +88,7 @@ async function imagesOfSplits(
 
 /**
  * The images below a folder, or in a list file, of `data.yaml`. Such paths are often written for another folder: leading parts
- * that do not exist here are left out.
+ * that do not exist here are left out, but never the one that names the split.
  */
 async function imagesOf(
   given: string,
@@ -100,13 +100,14 @@ async function imagesOf(
     .split('/')
     .filter((part) => part !== '' && part !== '.' && part !== '..');
   const home = folderOf(yaml);
-  for (let skip = 0; skip < parts.length; skip++) {
+  const split = splitOfPath(parts.join('/'));
+  for (let skip = 0; skip < parts.length && splitOfPath(parts.slice(skip).join('/')) === split; skip++) {
     const tail = [...(home === '' ? [] : [home]), ...parts.slice(skip)].join('/');
     const inside = images.files.filter((file) => file.startsWith(`${tail}/`));
     if (inside.length > 0) return inside;
     if (!files.includes(tail) || !/\.txt$/i.test(tail)) continue;
     const text = await report.attempt(path(tail), () => readText(path(tail), maxFileBytes.text));
-    const wanted = { from: tail, split: splitOfPath(tail) };
+    const wanted = { from: tail, split };
     const lines = (text ?? '').split(/\r\n?|\n/).map((line) => line.trim());
     return lines.flatMap((line) => {
       const name = line
