@@ -6,6 +6,7 @@ import { plainPng, rejection, temporaryFolder, writeFiles } from '../../test/mak
 import { sharedData } from '../../test/shared-data.ts';
 import {
   AmbiguousLayoutError,
+  AnnotationSyntaxError,
   ClassNamesError,
   EmptyDatasetError,
   FolderNotFoundError,
@@ -282,6 +283,27 @@ describe('openDetectionFolder recognises', () => {
       1,
     ]);
     expect(folder.problems).toEqual([expect.objectContaining({ what: 'a shape is a line' })]);
+  });
+
+  it('what is damaged as what its name says', async () => {
+    const train = cocoFile(['a.png']);
+    expect(
+      await failure({ 'instances_train.json': train, 'instances_val.json': '', 'a.png': image }),
+    ).toBeInstanceOf(AnnotationSyntaxError);
+    const shapes = [
+      {
+        label: 'cat',
+        shape_type: 'rectangle',
+        points: [
+          [10, 5],
+          [30, 20],
+        ],
+      },
+    ];
+    const files = { 'a.json': labelMeFile(shapes), 'a.png': image, 'settings.json': '{}', 'c.png': image };
+    const folder = await open(files);
+    expect(folder.notes).toContain('Images without annotations, left out: 1, such as c.png.');
+    expect(await failure({ ...files, 'c.json': '{"shapes": [' })).toBeInstanceOf(AnnotationSyntaxError);
   });
 
   it('LabelMe files in a folder of their own, with Windows paths', async () => {

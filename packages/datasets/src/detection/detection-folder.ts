@@ -13,7 +13,7 @@ import { readImage } from '../read-image.ts';
 import { splitByName } from '../split-by-name.ts';
 import { decideLabels, type Labels } from './decide-labels.ts';
 import type { Draft } from './drafts.ts';
-import { listFiles } from './file-list.ts';
+import { folderOf, listFiles } from './file-list.ts';
 import { ImageIndex } from './image-index.ts';
 import type { DetectionFolderOptions, DetectionFormat } from './options.ts';
 import { type DataProblem, Report } from './problems.ts';
@@ -179,6 +179,7 @@ async function openWith(
   const draft = await readers[format](found, reading);
   report.throwMissing();
   if (Object.values(draft.splits).every((drafts) => drafts.length === 0)) throw noImages(reading);
+  noteUnused(draft, reading);
   const labels = await decideLabels(draft, format, reading);
   const settled = await settleSplits(draft, labels, reading);
   noteSharedImages(settled, reading);
@@ -198,6 +199,15 @@ async function openWith(
     split: (name) => splitOf(get(name), options),
     toCoco: (name) => cocoDataset(get(name), labels),
   };
+}
+
+/** Counts the images beside annotated ones that no annotation names. */
+function noteUnused({ splits }: Draft, { images, notes }: Reading): void {
+  const used = new Set(Object.values(splits).flatMap((drafts) => drafts.map(({ file }) => file)));
+  const folders = new Set([...used].map(folderOf));
+  const unused = images.files.filter((file) => folders.has(folderOf(file)) && !used.has(file));
+  if (unused.length > 0)
+    notes.push(`Images without annotations, left out: ${unused.length}, such as ${unused[0]}.`);
 }
 
 type Splits = Map<SplitName, SettledImage[]>;
@@ -271,8 +281,9 @@ function splitOf(images: readonly SettledImage[], options: DetectionFolderOption
 }
 
 function byPlace(a: DataProblem, b: DataProblem): number {
-  if (a.file === b.file) return (a.line ?? 0) - (b.line ?? 0);
-  return a.file < b.file ? -1 : 1;
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  // Of one line in order of the words, since files are read at the same time.
+  return (a.line ?? 0) - (b.line ?? 0) || (a.what < b.what ? -1 : a.what > b.what ? 1 : 0);
 }
 
 const shown = ({ file, line, what }: DataProblem) =>

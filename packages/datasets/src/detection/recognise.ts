@@ -1,3 +1,4 @@
+import { mapConcurrent } from '../concurrent.ts';
 import { AmbiguousLayoutError, OptionError, UnknownLayoutError } from '../errors.ts';
 import type { SplitName } from '../layouts.ts';
 import { nodeModule } from '../node.ts';
@@ -99,30 +100,34 @@ const inImageSets = (file: string) => /(^|\/)imagesets\//i.test(file);
 const isJson = ({ file }: AnnotationFile) =>
   /\.json$/i.test(file) && !/^(classes|package|package-lock|tsconfig)\.json$/i.test(baseOf(file));
 
-/** Sorts the JSON files by what the first ones of each folder hold. */
+/** Sorts the JSON files by what the first ones of each folder hold, and those of COCO by their names too. */
 async function jsonFiles(
   scope: readonly AnnotationFile[],
   reading: Reading,
 ): Promise<{ coco: AnnotationFile[]; labelme: AnnotationFile[] }> {
-  const [coco, labelme]: AnnotationFile[][] = [[], []];
+  const coco: AnnotationFile[] = [];
+  const labelme: AnnotationFile[] = [];
+  const kindOf = ({ file }: AnnotationFile) =>
+    instanceNames.some((name) => name.test(baseOf(file))) ? 'coco' : sniff(reading.path(file));
   for (const [, files] of groupBy(scope.filter(isJson), ({ file }) => folderOf(file))) {
-    const kinds = await Promise.all(files.slice(0, maxSniffed).map(({ file }) => sniff(reading.path(file))));
-    if (kinds.includes('labelme')) labelme!.push(...files);
-    else if (files.length <= maxSniffed) coco!.push(...files.filter((_, i) => kinds[i] === 'coco'));
-    else {
-      const all = await Promise.all(
-        files.map(async (file) => ({ file, kind: await sniff(reading.path(file.file)) })),
-      );
-      coco!.push(...all.filter(({ kind }) => kind === 'coco').map(({ file }) => file));
-    }
+    const first = await Promise.all(files.slice(0, maxSniffed).map(kindOf));
+    // Beside LabelMe files, one with the name of an image is meant as one, whatever it holds.
+    const named = ({ file }: AnnotationFile) =>
+      first.includes('labelme') &&
+      reading.images.withStem(stemOf(baseOf(file)), { from: file, split: undefined }) !== undefined;
+    const kinds = await mapConcurrent(files, 8, async (file) => (named(file) ? 'labelme' : kindOf(file)));
+    coco.push(...files.filter((_, i) => kinds[i] === 'coco'));
+    labelme.push(...files.filter((_, i) => kinds[i] === 'labelme'));
   }
-  return { coco: instances(coco!), labelme: labelme! };
+  return { coco: instances(coco), labelme };
 }
+
+/** Names of COCO files that hold instances. */
+const instanceNames = [/^instances[_.-].*\.json$/i, /\.coco\.json$/i];
 
 /** Of the COCO files of a data set those that hold instances, by their names. */
 function instances(files: AnnotationFile[]): AnnotationFile[] {
-  const rules = [/^instances[_.-]/i, /\.coco\.json$/i];
-  const rule = rules.find((name) => files.some(({ file }) => name.test(baseOf(file))));
+  const rule = instanceNames.find((name) => files.some(({ file }) => name.test(baseOf(file))));
   if (rule) return files.filter(({ file }) => rule.test(baseOf(file)));
   const other = /captions|keypoints|panoptic|stuff|image_info|results|predictions|detections/i;
   const left = files.filter(({ file }) => !other.test(baseOf(file)));
