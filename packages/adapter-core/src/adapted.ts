@@ -106,13 +106,12 @@ export class Adapted {
   }
 
   /** The trained weights by name, as the adapter file holds them. Reads them from the backend. */
-  adapterTensors(): Record<string, TensorData> {
-    return Object.fromEntries(
-      this.trainableWeights.map((w) => [
-        w.originalName,
-        { shape: w.shape as number[], data: w.read().dataSync() as Float32Array },
-      ]),
-    );
+  async adapterTensors(): Promise<Record<string, TensorData>> {
+    const tensors = this.trainableWeights.map(async (w) => {
+      const data = (await w.read().data()) as Float32Array;
+      return [w.originalName, { shape: w.shape as number[], data }] as const;
+    });
+    return Object.fromEntries(await Promise.all(tensors));
   }
 
   /**
@@ -159,9 +158,9 @@ export class Adapted {
     const metadata = adapterMetadata({
       method: { name, config },
       taps: Object.fromEntries(this.split.taps),
-      base: fingerprint(this.base),
+      base: await fingerprint(this.base),
     });
-    await writeAdapter(destination, { tensors: this.adapterTensors(), metadata });
+    await writeAdapter(destination, { tensors: await this.adapterTensors(), metadata });
   }
 
   /**
@@ -173,7 +172,7 @@ export class Adapted {
    */
   async loadAdapter(source: string | tf.io.IOHandler): Promise<void> {
     const content = await readAdapter(source);
-    this.checkOrigin(content);
+    await this.checkOrigin(content);
     this.setAdapterTensors(content.tensors);
   }
 
@@ -182,7 +181,7 @@ export class Adapted {
     if (this.highway !== this.base) this.highway.dispose();
   }
 
-  private checkOrigin({ metadata }: AdapterContent): void {
+  private async checkOrigin({ metadata }: AdapterContent): Promise<void> {
     if (metadata.method.name !== this.method.name) {
       throw new AdapterFileError({
         what: 'the adapter is of another method',
@@ -191,7 +190,7 @@ export class Adapted {
       });
     }
     if (this.method.name === 'full') return; // the weights are the base
-    const own = fingerprint(this.base);
+    const own = await fingerprint(this.base);
     const theirs = metadata.base;
     if (own.hash === theirs.hash) return;
     const say = (b: typeof own) =>

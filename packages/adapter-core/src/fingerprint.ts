@@ -12,13 +12,27 @@ export interface BaseFingerprint {
 
 const samples = 1024;
 
-/** The fingerprint of a model, from its weights. Reads the weights, so it synchronises with the backend. */
-export function fingerprint(model: LayersModel): BaseFingerprint {
+/**
+ * The fingerprint of a model, read from its weights.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import { layers, sequential } from '@tensorflow/tfjs-layers';
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import { fingerprint } from '@e3va/adapter-core';
+ *
+ * await tf.setBackend('cpu');
+ * const model = sequential({ layers: [layers.dense({ units: 2, inputShape: [3] })] });
+ * console.log((await fingerprint(model)).parameters); // 8
+ * ```
+ */
+export async function fingerprint(model: LayersModel): Promise<BaseFingerprint> {
   const hash = new Hash();
   let parameters = 0;
   for (const weight of model.weights) {
     hash.text(`${weight.originalName}:${weight.shape.join()};`);
-    const values = (weight.read() as tf.Tensor).dataSync();
+    const values = await (weight.read() as tf.Tensor).data();
     parameters += values.length;
     const stride = Math.max(1, Math.floor(values.length / samples));
     for (let i = 0; i < values.length; i += stride) hash.number(values[i]!);

@@ -8,7 +8,7 @@ export {
   encodeAdapter,
 } from './adapter-file.ts';
 export { FileWriteError, writeFileAtomic } from './atomic-file.ts';
-export type { BaseFingerprint } from './fingerprint.ts';
+export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { FrozenHalf } from './frozen-half.ts';
 export type { Layer } from './graph.ts';
 export { FrozenLayer, type FrozenLayerConfig } from './layers/frozen-layer.ts';

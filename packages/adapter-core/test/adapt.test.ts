@@ -180,7 +180,7 @@ describe.each(['cpu', 'wasm'])('adapt on %s', (backend) => {
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const other = adapt(tinyBackbone(), e3va({ rank: 2 }));
     await other.loadAdapter(`${address}/adapter.safetensors`);
-    expect(other.adapterTensors()).toEqual(adapted.adapterTensors());
+    expect(await other.adapterTensors()).toEqual(await adapted.adapterTensors());
     await expect(other.loadAdapter(`${address}/absent`)).rejects.toThrow(/HTTP 404/);
     server.close();
     server.closeAllConnections();
@@ -195,7 +195,7 @@ describe.each(['cpu', 'wasm'])('adapt on %s', (backend) => {
     const truncated = join(folder, 'truncated.safetensors');
     await writeFile(truncated, bytes.subarray(0, bytes.byteLength - 40));
     const target = adapt(tinyBackbone(), e3va({ rank: 3 }));
-    const before = JSON.stringify(target.adapterTensors());
+    const before = JSON.stringify(await target.adapterTensors());
     await expect(target.loadAdapter(path)).rejects.toThrow(AdapterFileError);
     await expect(target.loadAdapter(truncated)).rejects.toThrow(SafetensorsError);
     await expect(target.loadAdapter(join(folder, 'absent'))).rejects.toThrow(/cannot read adapter file/);
@@ -203,7 +203,7 @@ describe.each(['cpu', 'wasm'])('adapt on %s', (backend) => {
     await expect(adapt(tinyBackbone(7), e3va({ rank: 2 })).loadAdapter(path)).rejects.toThrow(
       AdapterBaseError,
     );
-    expect(JSON.stringify(target.adapterTensors())).toBe(before);
+    expect(JSON.stringify(await target.adapterTensors())).toBe(before);
   });
 
   it('the joined model saves and loads as any LayersModel', async () => {
