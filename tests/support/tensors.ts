@@ -27,7 +27,7 @@ export interface FixtureTensor {
   data: Float32Array | Int32Array;
 }
 
-/** The float32 and int32 tensors of a safetensors fixture. */
+/** The float32, int32 and byte tensors of a safetensors fixture, bytes as int32. */
 export function readTensors(file: URL): Map<string, FixtureTensor> {
   const bytes = new Uint8Array(readFileSync(file));
   const start = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
@@ -37,6 +37,7 @@ export function readTensors(file: URL): Map<string, FixtureTensor> {
     Object.entries<{ dtype: string; shape: number[]; data_offsets: [number, number] }>(header).map(
       ([key, { dtype, shape, data_offsets: offsets }]) => {
         const data = bytes.slice(start + offsets[0], start + offsets[1]).buffer;
+        if (dtype === 'U8') return [key, { shape, data: Int32Array.from(new Uint8Array(data)) }];
         return [key, { shape, data: dtype === 'I32' ? new Int32Array(data) : new Float32Array(data) }];
       },
     ),
