@@ -8,9 +8,9 @@ export type { ClassOptions } from './decide-classes.ts';
 export {
   checkDetectionFolder,
   type DetectionCheck,
-  type DetectionFolder,
   openDetectionFolder,
 } from './detection/detection-folder.ts';
+export type { DetectionFolder } from './detection/open-folder.ts';
 export type { DetectionFolderOptions, DetectionFormat } from './detection/options.ts';
 export type { DataProblem } from './detection/problems.ts';
 export type {

@@ -1,10 +1,18 @@
 import type { Rle, UncompressedRle } from '@e3va/metrics';
-import { AnnotationFormatError } from '../errors.ts';
 import type { SplitName } from '../layouts.ts';
+import {
+  type CocoItem,
+  type CocoList,
+  cocoLists,
+  idOf,
+  integerOf,
+  isItem,
+  numberOf,
+  shownValue,
+} from './coco-lists.ts';
 import type { DraftCategory, DraftImage, DraftObject } from './drafts.ts';
 import type { ImageIndex } from './image-index.ts';
 import { elementLines, parseJson } from './json-file.ts';
-import { parseNumber } from './numbers.ts';
 import type { Place, Report } from './problems.ts';
 
 /** What a COCO file says. */
@@ -13,13 +21,11 @@ export interface CocoDraft {
   categories: (DraftCategory & { id: number; parent: string | undefined })[];
 }
 
-type Item = Record<string, unknown>;
-
 /** What reading one file needs. */
 interface Reading {
   file: string;
   /** Place of an element of one of the three lists. */
-  at(list: 'images' | 'annotations' | 'categories', index: number): Place;
+  at(list: CocoList, index: number): Place;
   report: Report;
 }
 
@@ -36,7 +42,7 @@ export function readCoco(
   index: ImageIndex,
   report: Report,
 ): CocoDraft {
-  const { images, annotations, categories } = listsOf(parseJson(text, file, report), file);
+  const { images, annotations, categories } = cocoLists(parseJson(text, file, report), file);
   const lines = {
     images: elementLines(text, 'images'),
     annotations: elementLines(text, 'annotations'),
@@ -50,52 +56,9 @@ export function readCoco(
   return { images: found, categories: readCategories(categories, reading) };
 }
 
-function listsOf(value: unknown, file: string): Record<'images' | 'annotations' | 'categories', Item[]> {
-  const refuse = (what: string, fix: string) => new AnnotationFormatError({ what, fix }, { file });
-  if (Array.isArray(value)) {
-    throw value.some((item) => isItem(item) && 'score' in item) || value.length === 0
-      ? refuse(
-          'is a list of results (detections with a score), not a data set',
-          'open the file with images, annotations and categories; compare results with it by cocoEvaluate',
-        )
-      : refuse(
-          'is a list, not a data set: a results file, or annotations cut out of one',
-          'open the file with the keys images, annotations and categories',
-        );
-  }
-  if (!isItem(value))
-    throw refuse('holds no COCO data set', 'open a file with images, annotations and categories');
-  const lists = {
-    images: listOf(value, 'images'),
-    annotations: listOf(value, 'annotations'),
-    categories: listOf(value, 'categories'),
-  };
-  if (!lists.images || !lists.annotations) {
-    const missing = lists.images ? 'annotations' : 'images';
-    throw refuse(`holds no COCO data set: it has no list '${missing}'`, 'open an instances file');
-  }
-  const [first] = lists.annotations;
-  if (first && 'segments_info' in first) {
-    throw refuse(
-      'holds panoptic segments, not instances',
-      'open the instances file of the data set, such as instances_train2017.json',
-    );
-  }
-  if (first && 'caption' in first && !('category_id' in first)) {
-    throw refuse('holds captions, not instances', 'open the instances file of the data set');
-  }
-  if (!lists.categories && lists.annotations.length > 0) {
-    throw refuse(
-      "has no list 'categories', so its classes have no names",
-      'add "categories": [{ "id": 1, "name": "…" }, …]',
-    );
-  }
-  return { images: lists.images, annotations: lists.annotations, categories: lists.categories ?? [] };
-}
-
 /** The images by their id as text; `undefined` for one that is left out. */
 function readImages(
-  items: readonly Item[],
+  items: readonly CocoItem[],
   { at, report }: Reading,
   find: (name: string, place: Place) => string | undefined,
 ): Map<string, DraftImage | undefined> {
@@ -119,7 +82,7 @@ function readImages(
       const action = same
         ? 'the later entry was dropped'
         : 'the later image was dropped: its annotations cannot be told apart';
-      report.warn(place, `two images have the id ${shown(id)}`, action);
+      report.warn(place, `two images have the id ${shownValue(id)}`, action);
     } else if (twin) {
       report.warn(place, `the image ${name} is listed twice`, 'the annotations of both entries were joined');
       byId.set(String(id), twin);
@@ -132,7 +95,7 @@ function readImages(
   return byId;
 }
 
-const draftImage = (file: string, imageId: number | string, item: Item, place: Place): DraftImage => ({
+const draftImage = (file: string, imageId: number | string, item: CocoItem, place: Place): DraftImage => ({
   file,
   imageId,
   sized: true,
@@ -142,7 +105,7 @@ const draftImage = (file: string, imageId: number | string, item: Item, place: P
 });
 
 function readAnnotations(
-  items: readonly Item[],
+  items: readonly CocoItem[],
   images: ReadonlyMap<string, DraftImage | undefined>,
   { at, report }: Reading,
 ): void {
@@ -154,7 +117,7 @@ function readAnnotations(
     if (imageId === undefined || !images.has(String(imageId))) {
       report.warn(
         place,
-        `an annotation is of the image ${shown(item.image_id)}, which is not listed`,
+        `an annotation is of the image ${shownValue(item.image_id)}, which is not listed`,
         'dropped',
       );
       continue;
@@ -170,7 +133,7 @@ function readAnnotations(
   }
 }
 
-function draftObject(item: Item, id: number | undefined, place: Place, report: Report): DraftObject {
+function draftObject(item: CocoItem, id: number | undefined, place: Place, report: Report): DraftObject {
   const bbox = Array.isArray(item.bbox) ? item.bbox.map(numberOf) : undefined;
   const [x, y, width, height] = bbox ?? [];
   return {
@@ -202,21 +165,21 @@ function outlineOf(value: unknown, place: Place, report: Report): DraftObject['o
   return undefined;
 }
 
-function maskOf({ size, counts }: Item): Rle | UncompressedRle | undefined {
+function maskOf({ size, counts }: CocoItem): Rle | UncompressedRle | undefined {
   if (!Array.isArray(size) || size.length !== 2) return undefined;
   const extent: [number, number] = [numberOf(size[0]), numberOf(size[1])];
   if (typeof counts === 'string') return { size: extent, counts };
   return Array.isArray(counts) ? { size: extent, counts: counts.map(numberOf) } : undefined;
 }
 
-function readCategories(items: readonly Item[], { at, report }: Reading): CocoDraft['categories'] {
+function readCategories(items: readonly CocoItem[], { at, report }: Reading): CocoDraft['categories'] {
   const found = new Map<number, CocoDraft['categories'][number]>();
   for (const [i, item] of items.entries()) {
     const id = integerOf(item.id);
     if (id === undefined) {
       report.warn(
         at('categories', i),
-        `a category has the id ${shown(item.id)}`,
+        `a category has the id ${shownValue(item.id)}`,
         'dropped with its annotations',
       );
       continue;
@@ -241,7 +204,7 @@ function readCategories(items: readonly Item[], { at, report }: Reading): CocoDr
 }
 
 /** One warning a file for numbers that are written as text. */
-function noteStringNumbers({ at, report }: Reading, ...lists: readonly Item[][]): void {
+function noteStringNumbers({ at, report }: Reading, ...lists: readonly CocoItem[][]): void {
   const names = ['images', 'annotations', 'categories'] as const;
   for (const [l, name] of names.entries()) {
     const i = lists[l]!.findIndex(({ id, image_id, category_id, bbox }) =>
@@ -258,34 +221,3 @@ function noteStringNumbers({ at, report }: Reading, ...lists: readonly Item[][])
     return;
   }
 }
-
-const isItem = (value: unknown): value is Item =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The objects in a list of the file; other elements are taken as empty, so that places keep their number. */
-function listOf(value: Item, key: string): Item[] | undefined {
-  const list = Object.hasOwn(value, key) ? value[key] : undefined;
-  return Array.isArray(list) ? list.map((item) => (isItem(item) ? item : {})) : undefined;
-}
-
-/** A number, also one written as text; else `NaN`. */
-function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value;
-  return typeof value === 'string' ? parseNumber(value) : Number.NaN;
-}
-
-function integerOf(value: unknown): number | undefined {
-  const number = numberOf(value);
-  return Number.isSafeInteger(number) ? number : undefined;
-}
-
-/** An id of an image: an integer, also one written as text, or a text. */
-const idOf = (value: unknown): number | string | undefined =>
-  integerOf(value) ?? (typeof value === 'string' && value !== '' ? value : undefined);
-
-const shown = (value: unknown): string =>
-  typeof value === 'string' || typeof value === 'number'
-    ? JSON.stringify(value).slice(0, 60)
-    : value === undefined
-      ? 'none'
-      : typeof value;

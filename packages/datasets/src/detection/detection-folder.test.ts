@@ -18,7 +18,8 @@ import {
   UnknownSplitError,
   UnsafePathError,
 } from '../errors.ts';
-import { checkDetectionFolder, type DetectionFolder, openDetectionFolder } from './detection-folder.ts';
+import { checkDetectionFolder, openDetectionFolder } from './detection-folder.ts';
+import type { DetectionFolder } from './open-folder.ts';
 import type { DetectionFolderOptions } from './options.ts';
 
 type Files = Parameters<typeof writeFiles>[1];

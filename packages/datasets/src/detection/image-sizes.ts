@@ -18,36 +18,42 @@ const maxPixels = 100_000_000;
  * The size of each image as it will be loaded, `undefined` for one that cannot be opened. The file counts; where the annotations say
  * something else, that is reported.
  */
-export function imageSizes(
+export async function imageSizes(
   images: readonly DraftImage[],
   reading: Reading,
 ): Promise<(ImageExtent | undefined)[]> {
-  return mapConcurrent(images, 8, (image) =>
-    reading.report.attempt(reading.path(image.file), () => imageSize(image, reading)),
+  const { report, path } = reading;
+  const found = await mapConcurrent(images, 8, (image) =>
+    report.attempt(path(image.file), () => imageSize(image, reading)),
   );
+  // Told here and not when they are found, which is in any order.
+  for (const [i, image] of images.entries()) {
+    const { what, action } = found[i]?.problem ?? {};
+    if (what !== undefined && action !== undefined) report.warn(image.place, what, action);
+  }
+  return found.map((size) => size && { width: size.width, height: size.height });
 }
 
-async function imageSize(image: DraftImage, { options, path, report }: Reading): Promise<ImageExtent> {
+async function imageSize(
+  image: DraftImage,
+  { options, path }: Reading,
+): Promise<ImageExtent & { problem?: { what: string; action: string } }> {
   const file = path(image.file);
   const check = options.check ?? 'headers';
   const said = image.size && isSize(image.size, options.maxPixels) ? image.size : undefined;
   if (check === 'names' && said) return said;
-  const size = check === 'pixels' ? await readImage(file, options) : await readImageSize(file, options);
-  const { width, height } = size;
+  const read = check === 'pixels' ? readImage : readImageSize;
+  const { width, height } = await read(file, options);
   if (said && (said.width !== width || said.height !== height)) {
     await refuseTurned(image, said, { options, path });
-    report.warn(
-      image.place,
-      `the annotations are for ${said.width}x${said.height} pixels, ${image.file} has ${width}x${height}`,
-      'the size of the image counts, boxes are not scaled',
-    );
-  } else if (!said && image.sized) {
-    const what = image.size
-      ? `the annotations give the size ${shownNumber(image.size.width)}x${shownNumber(image.size.height)}`
-      : 'the annotations give no size';
-    report.warn(image.place, what, `taken from the image: ${width}x${height}`);
+    const what = `the annotations are for ${said.width}x${said.height} pixels, ${image.file} has ${width}x${height}`;
+    return { width, height, problem: { what, action: 'the size of the image counts, boxes are not scaled' } };
   }
-  return { width, height };
+  if (said || !image.sized) return { width, height };
+  const what = image.size
+    ? `the annotations give the size ${shownNumber(image.size.width)}x${shownNumber(image.size.height)}`
+    : 'the annotations give no size';
+  return { width, height, problem: { what, action: `taken from the image: ${width}x${height}` } };
 }
 
 const shownNumber = (value: number) => (Number.isNaN(value) ? 'none' : String(value));

@@ -4,7 +4,8 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, writeFiles } from '../../test/make-data.ts';
 import { sharedData } from '../../test/shared-data.ts';
-import { checkDetectionFolder, type DetectionFolder, openDetectionFolder } from './detection-folder.ts';
+import { checkDetectionFolder, openDetectionFolder } from './detection-folder.ts';
+import type { DetectionFolder } from './open-folder.ts';
 
 const shared = sharedData('odd-files/annotations');
 

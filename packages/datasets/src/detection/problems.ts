@@ -15,6 +15,16 @@ export interface DataProblem {
   action: string;
 }
 
+/** The order of files and lines; what one line has keeps its order. */
+export function byPlace(a: DataProblem, b: DataProblem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return (a.line ?? 0) - (b.line ?? 0);
+}
+
+/** A problem in one line. */
+export const shownProblem = ({ file, line, what }: DataProblem) =>
+  `${file}${line === undefined ? '' : `:${line}`}: ${what}`;
+
 /** A place whose line is looked for when it is needed, since that takes a pass over the text. */
 export interface Place {
   file: string;
