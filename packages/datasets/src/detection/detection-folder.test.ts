@@ -145,7 +145,7 @@ describe('openDetectionFolder recognises', () => {
       'VOC2012/JPEGImages/b.jpg': image,
       'VOC2012/JPEGImages/c.jpg': image,
       'VOC2012/ImageSets/Main/train.txt': 'c\r\na 1\n\ngone\n',
-      'VOC2012/ImageSets/Main/val.txt': 'b',
+      'VOC2012/ImageSets/Main/val.txt': 'b.jpg',
       'VOC2012/ImageSets/Main/trainval.txt': 'a\nb\nc',
       'VOC2012/ImageSets/Main/cat_train.txt': 'a -1',
     });
@@ -359,6 +359,10 @@ describe('openDetectionFolder lets choose', () => {
       expect.objectContaining({ what: "the image is in 'train' and in 'val'" }),
     ]);
     expect(await failure(files, { annotations: '../v1.json' })).toBeInstanceOf(OptionError);
+    expect(await failure(files, { annotations: { training: 'v1.json' } as never })).toBeInstanceOf(
+      OptionError,
+    );
+    expect(await failure(files, { format: 'pascal' as never })).toBeInstanceOf(OptionError);
   });
 
   it('the classes', async () => {

@@ -38,7 +38,7 @@ export interface DetectionCheck {
  *   an error, since the boxes lie elsewhere.
  * - Images that are missing are one error that names them all, unless `missingImages` is `'drop'`. Back slashes and another case in
  *   names are forgiven. Names are only looked up among the files of the folder; one that leads out of it is an error unless an image
- *   of that last name is there.
+ *   of that last name is there. (Links that lie in the folder are followed.)
  * - A file that is not what it should be is an error with file and line: cut short, binary, too large, another form. XML with a
  *   document type declaration is refused. UTF-16 and byte order marks are read. `NaN` in JSON is read as `null`.
  *

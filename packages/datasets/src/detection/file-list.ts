@@ -27,11 +27,19 @@ export async function listFiles(directory: string): Promise<string[]> {
   const linked = async (entry: Dirent, path: string) =>
     entry.isSymbolicLink() ? await stat(join(directory, path)).catch(() => undefined) : entry;
   const visited = new Set<string>();
+  const entriesOf = async (folder: string): Promise<Dirent[]> => {
+    try {
+      const real = await realpath(folder);
+      if (visited.has(real)) return [];
+      visited.add(real);
+      return await readdir(folder, { withFileTypes: true });
+    } catch (cause) {
+      const what = `the folder ${folder} cannot be read: ${(cause as Error).message}`;
+      throw new FolderNotFoundError({ what, fix: 'check that it may be read' }, { cause });
+    }
+  };
   const visit = async (prefix: string, depth: number): Promise<void> => {
-    const real = await realpath(join(directory, prefix));
-    if (visited.has(real)) return;
-    visited.add(real);
-    for (const entry of await readdir(join(directory, prefix), { withFileTypes: true })) {
+    for (const entry of await entriesOf(join(directory, prefix))) {
       if (entry.name.startsWith('.') || entry.name === '__MACOSX') continue;
       const path = prefix + entry.name;
       const found = await linked(entry, path);

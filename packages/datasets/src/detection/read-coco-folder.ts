@@ -32,6 +32,10 @@ export async function readCocoFolder(found: readonly AnnotationFile[], reading: 
     });
   }
   const sorted = [...categories.values()].sort((a, b) => a.id! - b.id!);
+  for (const [name, twins] of groupBy(sorted, (category) => category.name)) {
+    if (twins.length > 1)
+      notes.push(`${twins.length} categories are named '${name}': each is a class of its own.`);
+  }
   return { splits, categories: withoutParent(sorted, splits, notes) };
 }
 

@@ -68,7 +68,9 @@ async function imageSets(
       const id = line.trim();
       if (id === '') continue;
       // A list of one class has 1 or -1 after the name.
-      const xml = [id, id.split(/\s+/)[0]!].map((name) => xmlOf(root, name)).find((hit) => hit !== undefined);
+      const xml = [id, id.split(/\s+/)[0]!, stemOf(id)]
+        .map((name) => xmlOf(root, name))
+        .find((hit) => hit !== undefined);
       if (xml !== undefined) chosen.push({ file: xml, split });
       else
         reading.report.warn(

@@ -2,7 +2,12 @@ import { E3vaError } from '@e3va/highway-grad';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { rejection, temporaryFolder, writeFiles } from '../../test/make-data.ts';
-import { AnnotationSyntaxError, AnnotationTooLargeError, UnsafeXmlError } from '../errors.ts';
+import {
+  AnnotationFormatError,
+  AnnotationSyntaxError,
+  AnnotationTooLargeError,
+  UnsafeXmlError,
+} from '../errors.ts';
 import { readCoco } from './coco.ts';
 import { splitOfPath } from './file-list.ts';
 import { ImageIndex } from './image-index.ts';
@@ -150,6 +155,7 @@ describe('parseYoloYaml', () => {
     ]);
     expect(read('names: [1, yes, "__proto__"]\nval: [a, b]')).toMatchObject({ splits: { val: ['a', 'b'] } });
     expect(read('version: 1')).toBeUndefined();
+    expect(thrown(() => read('kpt_shape: [17, 3]\nnames: [a]'))).toBeInstanceOf(AnnotationFormatError);
     expect(thrown(() => read('a: 1\nnames: [a, b'))).toMatchObject({ line: 2 });
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x]',

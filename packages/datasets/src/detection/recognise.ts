@@ -3,7 +3,7 @@ import { AmbiguousLayoutError, OptionError, UnknownLayoutError } from '../errors
 import type { SplitName } from '../layouts.ts';
 import { nodeModule } from '../node.ts';
 import { baseOf, folderOf, splitOfPath, stemOf } from './file-list.ts';
-import type { DetectionFormat } from './options.ts';
+import type { DetectionFolderOptions, DetectionFormat } from './options.ts';
 import type { Reading } from './reading.ts';
 
 /** An annotation file and the split that it, or its folder, names. */
@@ -22,6 +22,7 @@ export interface Recognised {
 /** Text files that hold no labels. */
 const noLabels = /^(classes|class_names|labels|readme.*|license.*|train|val|valid|test|trainval)\.txt$/i;
 const maxSniffed = 3;
+const formats: readonly DetectionFormat[] = ['coco', 'voc', 'yolo', 'labelme'];
 
 /**
  * Finds out which form of annotations a folder holds, by the names of its files and the beginnings of its JSON files.
@@ -29,21 +30,40 @@ const maxSniffed = 3;
  * @throws UnknownLayoutError, AmbiguousLayoutError, OptionError
  */
 export async function recognise(reading: Reading): Promise<Recognised> {
+  checkOptions(reading.options);
   const scope = scopeOf(reading);
   const found = await candidates(scope, reading);
   const { format } = reading.options;
-  const formats = (Object.keys(found) as DetectionFormat[]).filter((name) => found[name].length > 0);
+  const present = formats.filter((name) => found[name].length > 0);
   if (format !== undefined) {
     if (found[format].length > 0) return { format, files: found[format] };
     throw unknown(reading, `${reading.directory} holds no annotations in the form '${format}'`);
   }
-  if (formats.length > 1) throw ambiguous(reading.directory, formats, found);
-  if (formats[0]) return { format: formats[0], files: found[formats[0]] };
+  if (present.length > 1) throw ambiguous(reading.directory, present, found);
+  if (present[0]) return { format: present[0], files: found[present[0]] };
   // Nothing fits: what could be annotations is read all the same, so that the error says what is wrong with it.
   const [json, xml] = [scope.filter(isJson), scope.filter(({ file }) => /\.xml$/i.test(file))];
   if (json.length > 0) return { format: 'coco', files: json };
   if (xml.length > 0) return { format: 'voc', files: xml };
   throw unknown(reading, `${reading.directory} holds no annotations in a known form`);
+}
+
+function checkOptions({ format, annotations }: DetectionFolderOptions): void {
+  if (format !== undefined && !formats.includes(format)) {
+    throw new OptionError({
+      what: 'the format is not known',
+      expected: formats.join(', '),
+      received: `'${format}'`,
+    });
+  }
+  if (typeof annotations !== 'object') return;
+  const unknown = Object.keys(annotations).find((split) => !['train', 'val', 'test'].includes(split));
+  if (unknown === undefined) return;
+  throw new OptionError({
+    what: 'annotations are of no split',
+    expected: 'train, val or test',
+    received: `'${unknown}'`,
+  });
 }
 
 /** All files, or those the options name. */
@@ -173,17 +193,17 @@ export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
 
 function ambiguous(
   directory: string,
-  formats: readonly DetectionFormat[],
+  present: readonly DetectionFormat[],
   found: Record<DetectionFormat, AnnotationFile[]>,
 ): AmbiguousLayoutError {
-  const shown = formats.map(
+  const shown = present.map(
     (name) => `${name}: ${found[name].length} files, such as ${found[name][0]!.file}`,
   );
   return new AmbiguousLayoutError({
     what: `${directory} holds annotations in several forms`,
     expected: 'one form',
     received: shown.join('; '),
-    fix: `pass format: ${formats.map((name) => `'${name}'`).join(' or ')}, or annotations: '…' with their path`,
+    fix: `pass format: ${present.map((name) => `'${name}'`).join(' or ')}, or annotations: '…' with their path`,
   });
 }
 

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { AnnotationSyntaxError } from '../errors.ts';
+import { AnnotationFormatError, AnnotationSyntaxError } from '../errors.ts';
 import type { SplitName } from '../layouts.ts';
 import { baseOf, folderOf } from './file-list.ts';
 import { parseNumber } from './numbers.ts';
@@ -23,11 +23,21 @@ const splitKeys: Record<SplitName, string[]> = { train: ['train'], val: ['val', 
  *
  * @param file Path for messages.
  * @returns `undefined` if it has no `names`, so that it is another YAML file.
- * @throws AnnotationSyntaxError
+ * @throws AnnotationSyntaxError, AnnotationFormatError for keypoints
  */
 export function parseYoloYaml(text: string, file: string, report: Report): YoloYaml | undefined {
   const value = parseYaml(text, file);
   if (!(value instanceof Map) || !value.has('names')) return undefined;
+  if (value.has('kpt_shape')) {
+    throw new AnnotationFormatError(
+      {
+        what: 'describes keypoints (kpt_shape), which are not read',
+        expected: 'labels with boxes or outlines',
+        fix: 'export the data set for detection or segmentation',
+      },
+      { file },
+    );
+  }
   const names = namesOf(value.get('names'));
   const count = value.get('nc');
   if (typeof count === 'number' && count !== names.size) {
