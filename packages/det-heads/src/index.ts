@@ -1,4 +1,25 @@
 export {
+  type BoxFormat,
+  boxAreas,
+  boxOverlaps,
+  clipBoxes,
+  convertBoxes,
+  generalisedIou,
+  largeBoxes,
+  type OverlapKind,
+  takeBoxes,
+} from './boxes.ts';
+export type {
+  Detection,
+  DetectionLosses,
+  DetectionLossOptions,
+  DetectionTargets,
+  Detector,
+  ImageSize,
+  InstanceMasks,
+} from './detection.ts';
+export { DetectionInputError, DetectionOptionsError } from './errors.ts';
+export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,
   type RoiAlignOptions,
