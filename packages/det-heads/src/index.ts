@@ -1,3 +1,4 @@
+export { type BoxCoding, decodeBoxes, decodeBoxTensors, encodeBoxes } from './box-coding.ts';
 export {
   type BoxFormat,
   boxAreas,
