@@ -21,6 +21,13 @@ export type {
 } from './detection.ts';
 export { DetectionInputError, DetectionOptionsError } from './errors.ts';
 export {
+  type BoxMatchOptions,
+  MATCH,
+  type MatchOptions,
+  matchBoxes,
+  matchOverlaps,
+} from './matching.ts';
+export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,
   type RoiAlignOptions,
