@@ -34,3 +34,4 @@ export {
   roiAlign,
 } from './roi/roi-align.ts';
 export type { Rois } from './roi/rois.ts';
+export { addObjects, type SampleOptions, type Samples, sampleMatches } from './samplers.ts';
