@@ -14,36 +14,48 @@ export function boxAreas(boxes: Float32Array): Float64Array {
 /** What {@link boxOverlaps} divides the intersection by: the union, or the area of the box of `b`. */
 export type OverlapKind = 'iou' | 'iof';
 
-/**
- * The overlaps of one box with each of many, into a row that is there already.
- *
- * @param row Receives one number a box of `boxes`, 0 where the two have no area in common.
- * @param box Index within `of`.
- * @param of Boxes `x1 y1 x2 y2`, four numbers each.
- * @param boxes Boxes of the same form.
- * @param kind `'iou'`: intersection over union; `'iof'`: over the area of the box of `boxes`.
- */
-export function overlapRow(
-  row: Float64Array,
-  box: number,
-  of: Float32Array,
-  boxes: Float32Array,
-  kind: OverlapKind,
-): void {
-  const [x1, y1, x2, y2] = [of[4 * box]!, of[4 * box + 1]!, of[4 * box + 2]!, of[4 * box + 3]!];
-  const area = (x2 - x1) * (y2 - y1);
-  for (let i = 0, at = 0; i < row.length; i++, at += 4) {
-    row[i] = 0;
-    const left = boxes[at]!;
-    const right = boxes[at + 2]!;
-    if (left >= x2 || right <= x1) continue;
-    const top = boxes[at + 1]!;
-    const bottom = boxes[at + 3]!;
-    const width = Math.min(right, x2) - Math.max(left, x1);
-    const height = Math.min(bottom, y2) - Math.max(top, y1);
-    if (!(width > 0 && height > 0)) continue;
-    const own = (right - left) * (bottom - top);
-    row[i] = (width * height) / (kind === 'iou' ? area + own - width * height : own);
+/** The boxes of many that one box overlaps, and by how much: the first `count` entries of buffers that are used again. */
+export class Overlaps {
+  count = 0;
+  readonly boxes: Int32Array;
+  readonly values: Float64Array;
+
+  constructor(boxes: number) {
+    this.boxes = new Int32Array(boxes);
+    this.values = new Float64Array(boxes);
+  }
+
+  add(box: number, value: number): void {
+    this.boxes[this.count] = box;
+    this.values[this.count] = value;
+    this.count++;
+  }
+
+  /**
+   * Finds the boxes that share an area with one box.
+   *
+   * @param one Index of the box within `among`, `x1 y1 x2 y2`, four numbers a box.
+   * @param boxes Boxes of the same form.
+   */
+  find(one: number, among: Float32Array, boxes: Float32Array, kind: OverlapKind): this {
+    const [x1, y1, x2, y2] = [among[4 * one]!, among[4 * one + 1]!, among[4 * one + 2]!, among[4 * one + 3]!];
+    const area = (x2 - x1) * (y2 - y1);
+    this.count = 0;
+    for (let at = 0; at < boxes.length; at += 4) {
+      const left = boxes[at]!;
+      if (left >= x2) continue;
+      const right = boxes[at + 2]!;
+      if (right <= x1) continue;
+      const top = boxes[at + 1]!;
+      const bottom = boxes[at + 3]!;
+      const width = Math.min(right, x2) - Math.max(left, x1);
+      const height = Math.min(bottom, y2) - Math.max(top, y1);
+      if (!(width > 0 && height > 0)) continue;
+      const shared = width * height;
+      const own = (right - left) * (bottom - top);
+      this.add(at / 4, shared / (kind === 'iou' ? area + own - shared : own));
+    }
+    return this;
   }
 }
 
@@ -66,8 +78,10 @@ export function overlapRow(
 export function boxOverlaps(a: Float32Array, b: Float32Array, kind: OverlapKind = 'iou'): Float64Array {
   const [rows, columns] = [a.length / 4, b.length / 4];
   const overlaps = new Float64Array(rows * columns);
+  const found = new Overlaps(columns);
   for (let i = 0; i < rows; i++) {
-    overlapRow(overlaps.subarray(i * columns, (i + 1) * columns), i, a, b, kind);
+    found.find(i, a, b, kind);
+    for (let k = 0; k < found.count; k++) overlaps[i * columns + found.boxes[k]!] = found.values[k]!;
   }
   return overlaps;
 }

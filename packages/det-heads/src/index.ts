@@ -27,6 +27,7 @@ export {
   matchBoxes,
   matchOverlaps,
 } from './matching.ts';
+export { batchedNms, nms, type SoftNmsOptions, softNms } from './nms.ts';
 export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,

@@ -1,4 +1,4 @@
-import { overlapRow } from './boxes.ts';
+import { Overlaps } from './boxes.ts';
 import type { DetectionTargets } from './detection.ts';
 
 /** What a box is matched with if with no object: background, or nothing at all, for it has no part in the loss. */
@@ -58,20 +58,18 @@ export function matchBoxes(
   options: BoxMatchOptions,
 ): Int32Array {
   const { valid, crowdShare = 0.5 } = options;
-  const row = new Float64Array(boxes.length / 4); // one for all: as long as there are boxes
-  const hidden = new Uint8Array(row.length);
-  if (valid) for (let i = 0; i < row.length; i++) hidden[i] = valid[i] ? 0 : 1;
-  const crowds = indicesOf(targets, 1);
-  for (const crowd of crowds) {
-    overlapRow(row, crowd, targets.boxes, boxes, 'iof');
-    for (let i = 0; i < row.length; i++) if (row[i]! > crowdShare) hidden[i] = 1;
+  const count = boxes.length / 4;
+  const found = new Overlaps(count);
+  const hidden = new Uint8Array(count);
+  if (valid) for (let i = 0; i < count; i++) hidden[i] = valid[i] ? 0 : 1;
+  for (const crowd of indicesOf(targets, 1)) {
+    found.find(crowd, targets.boxes, boxes, 'iof');
+    for (let k = 0; k < found.count; k++) if (found.values[k]! > crowdShare) hidden[found.boxes[k]!] = 1;
   }
-  const matcher = new Matcher(row.length, options);
-  for (const object of indicesOf(targets, 0)) {
-    overlapRow(row, object, targets.boxes, boxes, 'iou');
-    matcher.add(object, row, hidden);
-  }
-  return matcher.matches(hidden);
+  const matcher = new Matcher(hidden, options);
+  for (const object of indicesOf(targets, 0))
+    matcher.add(object, found.find(object, targets.boxes, boxes, 'iou'));
+  return matcher.matches();
 }
 
 /**
@@ -80,12 +78,16 @@ export function matchBoxes(
  * @param overlaps Shape [objects, boxes], row by row.
  */
 export function matchOverlaps(overlaps: Float64Array, boxes: number, options: MatchOptions): Int32Array {
-  const hidden = new Uint8Array(boxes);
-  const matcher = new Matcher(boxes, options);
+  const matcher = new Matcher(new Uint8Array(boxes), options);
   for (let object = 0; object * boxes < overlaps.length; object++) {
-    matcher.add(object, overlaps.subarray(object * boxes, (object + 1) * boxes), hidden);
+    const found = new Overlaps(boxes);
+    for (let i = 0; i < boxes; i++) {
+      const overlap = overlaps[object * boxes + i]!;
+      if (overlap > 0) found.add(i, overlap);
+    }
+    matcher.add(object, found);
   }
-  return matcher.matches(hidden);
+  return matcher.matches();
 }
 
 /** The objects that are crowds (1) or not (0). */
@@ -93,49 +95,55 @@ function indicesOf({ boxes, crowd }: Pick<DetectionTargets, 'boxes' | 'crowd'>, 
   return Array.from({ length: boxes.length / 4 }, (_, i) => i).filter((i) => (crowd?.[i] ? 1 : 0) === kind);
 }
 
+/** The boxes that an object overlaps most, and how much. */
+interface Favourites {
+  object: number;
+  overlap: number;
+  boxes: number[];
+}
+
 /** Takes the overlaps of one object after the other. */
 class Matcher {
   private readonly best: Float64Array;
   private readonly own: Int32Array;
-  /** The boxes that each object overlaps most, by its index. */
-  private readonly favourites: { object: number; overlap: number; boxes: number[] }[] = [];
+  private readonly favourites: Favourites[] = [];
+  private readonly hidden: Uint8Array;
   private readonly options: MatchOptions;
 
-  constructor(boxes: number, options: MatchOptions) {
+  constructor(hidden: Uint8Array, options: MatchOptions) {
+    this.hidden = hidden;
     this.options = options;
-    this.best = new Float64Array(boxes);
-    this.own = new Int32Array(boxes).fill(-1);
+    this.best = new Float64Array(hidden.length);
+    this.own = new Int32Array(hidden.length);
   }
 
-  add(object: number, row: Float64Array, hidden: Uint8Array): void {
-    const { best, own } = this;
-    const { lowQuality = 'mmdet', matchUntouched = false } = this.options;
-    let most = matchUntouched ? 0 : Number.MIN_VALUE;
-    let boxes: number[] = [];
-    for (let i = 0; i < row.length; i++) {
-      const overlap = row[i]!;
-      if (overlap > best[i]! || own[i]! < 0) {
-        best[i] = overlap;
-        own[i] = object; // the first of equal ones
+  add(object: number, { count, boxes, values }: Overlaps): void {
+    const favourites: Favourites = { object, overlap: 0, boxes: [] };
+    for (let k = 0; k < count; k++) {
+      const [i, overlap] = [boxes[k]!, values[k]!];
+      if (overlap > this.best[i]!) {
+        this.best[i] = overlap;
+        this.own[i] = object; // the first of equal ones
       }
-      if (overlap < most || hidden[i]) continue;
-      if (overlap > most) boxes = [];
-      most = overlap;
-      boxes.push(i);
+      if (overlap < favourites.overlap || this.hidden[i]) continue;
+      if (overlap > favourites.overlap) favourites.boxes = [];
+      favourites.overlap = overlap;
+      favourites.boxes.push(i);
     }
-    if (lowQuality) this.favourites.push({ object, overlap: most, boxes });
+    if (favourites.overlap === 0 && this.options.matchUntouched) favourites.boxes = [...this.hidden.keys()];
+    this.favourites.push(favourites);
   }
 
-  matches(hidden: Uint8Array): Int32Array {
+  matches(): Int32Array {
     const { positive, negative, lowQuality = 'mmdet', lowQualityLimit = 0 } = this.options;
-    const { best, own } = this;
+    const { best, own, hidden } = this;
     const matches = new Int32Array(best.length);
     for (let i = 0; i < matches.length; i++) {
       const overlap = best[i]!;
       if (overlap < negative) matches[i] = MATCH.background;
       else matches[i] = overlap >= positive ? own[i]! : MATCH.ignored;
     }
-    for (const { object, overlap, boxes } of this.favourites) {
+    for (const { object, overlap, boxes } of lowQuality ? this.favourites : []) {
       if (lowQuality === 'mmdet' && overlap < lowQualityLimit) continue;
       for (const i of boxes) matches[i] = lowQuality === 'mmdet' ? object : own[i]!;
     }
