@@ -20,14 +20,15 @@ export interface Wanted {
 export class ImageIndex {
   /** All image files, sorted. */
   readonly files: readonly string[];
-  readonly #byBase = new Map<string, string[]>();
-  readonly #byStem = new Map<string, string[]>();
+  readonly #byBase = new Map<string, Entry[]>();
+  readonly #byStem = new Map<string, Entry[]>();
 
   constructor(files: readonly string[]) {
     this.files = files.filter((file) => imageExtension.test(file));
     for (const file of this.files) {
-      add(this.#byBase, folded(baseOf(file)), file);
-      add(this.#byStem, folded(stemOf(baseOf(file))), file);
+      const path = folded(`/${file}`);
+      add(this.#byBase, baseOf(path), { file, path });
+      add(this.#byStem, stemOf(baseOf(path)), { file, path: stemOf(path) });
     }
   }
 
@@ -67,10 +68,8 @@ export class ImageIndex {
   /** The image whose path without extension ends with `stem`. */
   withStem(stem: string, wanted: Wanted): string | undefined {
     const inside = folded(`/${stem}`);
-    const fitting = this.#byStem
-      .get(folded(baseOf(stem)))
-      ?.filter((file) => folded(`/${stemOf(file)}`).endsWith(inside));
-    return nearest(fitting ?? [], wanted);
+    const fitting = this.#byStem.get(baseOf(inside))?.filter(({ path }) => path.endsWith(inside));
+    return nearest(fitting?.map(({ file }) => file) ?? [], wanted);
   }
 
   /** The image whose path ends with `path`, or the one with its last part. */
@@ -79,17 +78,24 @@ export class ImageIndex {
   }
 
   #lookUp(path: string, wanted: Wanted): string | undefined {
-    const all = this.#byBase.get(folded(baseOf(path))) ?? [];
-    const fitting = all.filter((file) => folded(`/${file}`).endsWith(folded(`/${path}`)));
+    const inside = folded(`/${path}`);
+    const all = this.#byBase.get(baseOf(inside)) ?? [];
+    const fitting = all.filter((entry) => entry.path.endsWith(inside)).map(({ file }) => file);
     const exact = fitting.filter((file) => `/${file}`.endsWith(`/${path}`));
     return nearest(exact.length > 0 ? exact : fitting, wanted);
   }
 }
 
+/** A file and its name in one spelling, from a slash on. */
+interface Entry {
+  file: string;
+  path: string;
+}
+
 /** One name for all spellings that file systems mix up: case, and composed or decomposed letters. */
 const folded = (path: string) => path.normalize('NFC').toLowerCase();
 
-function add(map: Map<string, string[]>, key: string, value: string): void {
+function add<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key);
   if (list) list.push(value);
   else map.set(key, [value]);

@@ -84,19 +84,20 @@ function circle([x, y, px, py]: number[]): number[] {
 /** Joins the outlines of shapes with the same class and group. */
 function joinGroups(drafts: readonly { group: unknown; draft: DraftObject | undefined }[]): DraftObject[] {
   const joined: DraftObject[] = [];
-  const groups = new Map<string, DraftObject>();
+  const parts = new Map<string, number[][]>();
   for (const { group, draft } of drafts) {
     if (!draft) continue;
-    const key =
-      typeof group === 'number' || typeof group === 'string' ? `${group} ${draft.category}` : undefined;
-    const first = key === undefined ? undefined : groups.get(key);
-    if (first?.outline && draft.outline && first.box && draft.box) {
-      const outline = [...(first.outline as number[][]), ...(draft.outline as number[][])];
-      Object.assign(first, { outline, box: outlineBox(outline) });
-      continue;
-    }
-    joined.push(draft);
-    if (key !== undefined && !first) groups.set(key, draft);
+    const grouped = (typeof group === 'number' || typeof group === 'string') && Array.isArray(draft.outline);
+    const key = grouped ? `${group} ${draft.category}` : undefined;
+    const outline = key === undefined ? undefined : parts.get(key);
+    if (outline) outline.push(...(draft.outline as number[][]));
+    else joined.push(draft);
+    if (key !== undefined && !outline) parts.set(key, draft.outline as number[][]);
+  }
+  // The parts were added to the outline of the first shape.
+  for (const draft of joined) {
+    const { outline } = draft;
+    if (Array.isArray(outline) && outline.length > 1) draft.box = outlineBox(outline as number[][]);
   }
   return joined;
 }

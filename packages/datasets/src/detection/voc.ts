@@ -1,6 +1,6 @@
 import { AnnotationFormatError } from '../errors.ts';
 import type { DraftImage, DraftObject } from './drafts.ts';
-import { lineAt } from './lines.ts';
+import { lineFinder } from './lines.ts';
 import { parseNumber } from './numbers.ts';
 import type { Place, Report } from './problems.ts';
 import { childrenNamed, childText, parseXml, type XmlElement } from './xml.ts';
@@ -20,8 +20,9 @@ export interface VocDraft extends Omit<DraftImage, 'file'> {
  */
 export function readVoc(text: string, file: string, report: Report): VocDraft {
   const root = parseXml(text, file);
-  const place = (element: XmlElement): Place => ({ file, line: () => lineAt(text, element.start) });
-  if (root.name !== 'annotation') throw otherXml(root, file, lineAt(text, root.start));
+  const lineAt = lineFinder(text);
+  const place = (element: XmlElement): Place => ({ file, line: () => lineAt(element.start) });
+  if (root.name !== 'annotation') throw otherXml(root, file, lineAt(root.start));
   const [size] = childrenNamed(root, 'size');
   return {
     filename: childText(root, 'filename') || undefined,
