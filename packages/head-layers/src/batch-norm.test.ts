@@ -3,7 +3,8 @@ import { input } from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
 import { expectLayerContract } from '../../../tests/support/layer-contract.ts';
 import { expectClose, expectSlope, normal, onBackends } from '../../../tests/support/tensors.ts';
-import { BatchNorm, relu } from './batch-norm.ts';
+import { BatchNorm } from './batch-norm.ts';
+import { relu } from './relu.ts';
 
 function built(args: { momentum?: number } = {}): BatchNorm {
   const layer = new BatchNorm(args);

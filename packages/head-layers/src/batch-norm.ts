@@ -2,17 +2,7 @@ import { batchNormTraining, offTape } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 import { listOf, shapesOf } from './lists.ts';
-
-/** ReLU with a gradient that keeps the output, which the next layer keeps as well, in place of the input. */
-export function relu<T extends tf.Tensor>(x: T): T {
-  const op = tf.customGrad((input, save) => {
-    const y = tf.relu(input as tf.Tensor);
-    (save as tf.GradSaveFunc)([y]);
-    const gradFunc = (dy: tf.Tensor, [y]: tf.Tensor[]) => tf.tidy(() => tf.mul(dy, tf.step(y!)));
-    return { value: y, gradFunc };
-  });
-  return op(x) as T;
-}
+import { relu } from './relu.ts';
 
 /**
  * Batch normalisation by given statistics, as one scale and one shift a channel; differentiable in all but those.

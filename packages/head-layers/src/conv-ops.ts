@@ -3,14 +3,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { sumOf } from './sum.ts';
 
 /**
- * A convolution of stride 1 that keeps height and width.
+ * A convolution with ⌊size / 2⌋ zeros around the map, as in PyTorch; with a stride of 1 it keeps height and width.
  *
  * @param x Shape [batch, height, width, in].
  * @param kernel Shape [size, size, in, out], odd size.
- * @returns Shape [batch, height, width, out].
+ * @returns Shape [batch, ⌈height / stride⌉, ⌈width / stride⌉, out].
  */
-export function convSame(x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
-  return tf.conv2d(x, kernel, 1, 'same');
+export function convSame(x: tf.Tensor4D, kernel: tf.Tensor4D, stride = 1): tf.Tensor4D {
+  const border = (kernel.shape[0] - 1) / 2;
+  if (stride === 1 || border === 0) return tf.conv2d(x, kernel, stride, 'same');
+  // TensorFlow's 'same' would start at another pixel where a side is even
+  const around: [number, number] = [border, border];
+  return tf.conv2d(tf.pad(x, [[0, 0], around, around, [0, 0]]), kernel, stride, 'valid');
 }
 
 /**
