@@ -21,6 +21,14 @@ export type {
 } from './detection.ts';
 export { DetectionInputError, DetectionOptionsError } from './errors.ts';
 export {
+  type GiouOptions,
+  giouLoss,
+  type SmoothL1Options,
+  smoothL1Loss,
+} from './losses/box-losses.ts';
+export { sigmoidLoss, softmaxLoss } from './losses/cross-entropy.ts';
+export { type FocalOptions, focalLoss } from './losses/focal.ts';
+export {
   type BoxMatchOptions,
   MATCH,
   type MatchOptions,
