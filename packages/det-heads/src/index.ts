@@ -1,3 +1,11 @@
+export {
+  type AnchorOptions,
+  type AnchorRegion,
+  anchorsInside,
+  type Grid,
+  octaveSizes,
+  pyramidAnchors,
+} from './anchors.ts';
 export { type BoxCoding, decodeBoxes, decodeBoxTensors, encodeBoxes } from './box-coding.ts';
 export {
   type BoxFormat,
