@@ -6,6 +6,7 @@ export {
   octaveSizes,
   pyramidAnchors,
 } from './anchors.ts';
+export type { Level } from './batch.ts';
 export { type BoxCoding, decodeBoxes, decodeBoxTensors, encodeBoxes } from './box-coding.ts';
 export {
   type BoxFormat,
@@ -18,6 +19,8 @@ export {
   type OverlapKind,
   takeBoxes,
 } from './boxes.ts';
+export type { BoxLossOptions } from './dense/losses.ts';
+export type { DenseOutputs } from './dense/outputs.ts';
 export type {
   Detection,
   DetectionLosses,
@@ -44,6 +47,7 @@ export {
   matchOverlaps,
 } from './matching.ts';
 export { batchedNms, nms, type SoftNmsOptions, softNms } from './nms.ts';
+export type { ProposalOptions, Proposals } from './proposals.ts';
 export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,
@@ -51,4 +55,5 @@ export {
   roiAlign,
 } from './roi/roi-align.ts';
 export type { Rois } from './roi/rois.ts';
+export { type Rpn, type RpnOptions, rpn } from './rpn.ts';
 export { addObjects, type SampleOptions, type Samples, sampleMatches } from './samplers.ts';
