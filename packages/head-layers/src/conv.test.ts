@@ -65,6 +65,14 @@ onBackends('Conv', () => {
     expectClose(weightsOf()[0], kernel, 0);
   });
 
+  it('starts by fan-in and fan-out, with a bias of 0, where asked to', () => {
+    const conv = new Conv({ filters: 96, kernelSize: 3, initializer: 'xavier', seed: 1 });
+    conv.apply(input({ shape: [null, null, 32] }));
+    const [kernel, bias] = conv.getWeights() as [tf.Tensor, tf.Tensor];
+    expect(tf.max(tf.abs(kernel)).dataSync()[0]! / Math.sqrt(6 / (128 * 9))).toBeCloseTo(1, 2);
+    expectClose(bias, new Float32Array(96), 0);
+  });
+
   it('starts uniform within one over the root of the fan-in, repeatably by seed', () => {
     const weightsOf = (seed: number) => {
       const conv = new Conv({ filters: 64, kernelSize: 3, seed });

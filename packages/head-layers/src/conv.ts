@@ -4,6 +4,8 @@ import { convJoined, convSame } from './conv-ops.ts';
 import { listOf, shapesOf } from './lists.ts';
 import { relu } from './relu.ts';
 
+type Initializer = ReturnType<typeof initializers.zeros>;
+
 /** Options of {@link Conv}. */
 export interface ConvArgs {
   /** Channels of the output. */
@@ -16,8 +18,11 @@ export interface ConvArgs {
   useBias?: boolean;
   /** What follows the convolution: nothing (the default) or ReLU. */
   activation?: 'linear' | 'relu';
-  /** How the kernel starts: as in PyTorch (the default, see {@link Conv}), or normal with a standard deviation. */
-  initializer?: 'torch' | { normal: number };
+  /**
+   * How the kernel starts: as in PyTorch (the default, see {@link Conv}), uniform in ±√(6 / ((in + out) · size²)) (Glorot and
+   * Bengio's), or normal with a standard deviation.
+   */
+  initializer?: 'torch' | 'xavier' | { normal: number };
   /** How the bias starts; by default as the kernel in PyTorch's case, else 0. */
   biasValue?: number | null;
   /** Seed of the initial weights; without one they differ at each construction. */
@@ -59,21 +64,32 @@ export class Conv extends layers.Layer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const { filters, kernelSize, useBias, initializer, biasValue, seed } = this.args;
+    const { filters, kernelSize, useBias, initializer, biasValue } = this.args;
     const from = shapesOf(inputShape).reduce((sum, shape) => sum + shape[3]!, 0);
-    const bound = 1 / Math.sqrt(from * kernelSize * kernelSize);
-    const seeded = (salt: number) => (seed === null ? {} : { seed: seed + salt });
-    const uniform = (salt: number) =>
-      initializers.randomUniform({ minval: -bound, maxval: bound, ...seeded(salt) });
-    const torch = initializer === 'torch';
-    const kernel = torch
-      ? uniform(0)
-      : initializers.randomNormal({ mean: 0, stddev: initializer.normal, ...seeded(0) });
+    const kernel = this.kernelInitializer(from);
     this.kernel = this.addWeight('kernel', [kernelSize, kernelSize, from, filters], 'float32', kernel);
     const bias =
-      torch && biasValue === null ? uniform(500) : initializers.constant({ value: biasValue ?? 0 });
+      initializer === 'torch' && biasValue === null
+        ? this.uniform(torchBound(from, kernelSize), 500)
+        : initializers.constant({ value: biasValue ?? 0 });
     if (useBias) this.bias = this.addWeight('bias', [filters], 'float32', bias);
     super.build(inputShape);
+  }
+
+  private kernelInitializer(from: number): Initializer {
+    const { filters, kernelSize, initializer, seed } = this.args;
+    if (initializer === 'torch') return this.uniform(torchBound(from, kernelSize), 0);
+    if (initializer === 'xavier') return this.uniform(Math.sqrt(6 / ((from + filters) * kernelSize ** 2)), 0);
+    return initializers.randomNormal({ mean: 0, stddev: initializer.normal, ...(seed !== null && { seed }) });
+  }
+
+  private uniform(bound: number, salt: number): Initializer {
+    const { seed } = this.args;
+    return initializers.randomUniform({
+      minval: -bound,
+      maxval: bound,
+      ...(seed !== null && { seed: seed + salt }),
+    });
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
@@ -98,3 +114,7 @@ export class Conv extends layers.Layer {
   }
 }
 tf.serialization.registerClass(Conv, '@e3va', Conv.className);
+
+function torchBound(from: number, kernelSize: number): number {
+  return 1 / Math.sqrt(from * kernelSize * kernelSize);
+}
