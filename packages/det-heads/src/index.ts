@@ -31,6 +31,7 @@ export type {
   InstanceMasks,
 } from './detection.ts';
 export { DetectionInputError, DetectionOptionsError } from './errors.ts';
+export { type FpnOptions, fpn } from './fpn.ts';
 export {
   type GiouOptions,
   giouLoss,
