@@ -14,6 +14,7 @@ import type { DraftCategory, DraftImage, DraftObject } from './drafts.ts';
 import type { ImageIndex } from './image-index.ts';
 import { elementLines, parseJson } from './json-file.ts';
 import type { Place, Report } from './problems.ts';
+import { groupBy } from './recognise.ts';
 
 /** What a COCO file says. */
 export interface CocoDraft {
@@ -52,8 +53,8 @@ export function readCoco(
   noteStringNumbers(reading, images, annotations, categories);
   const byId = readImages(images, reading, (name, place) => index.find(name, { from, split }, place, report));
   readAnnotations(annotations, byId, reading);
-  const found = [...new Set(byId.values())].filter((image) => image !== undefined);
-  return { images: found, categories: readCategories(categories, reading) };
+  const found = [...byId.values()].filter((image) => image !== undefined);
+  return { images: joinTwins(found, report), categories: readCategories(categories, reading) };
 }
 
 /** The images by their id as text; `undefined` for one that is left out. */
@@ -63,7 +64,6 @@ function readImages(
   find: (name: string, place: Place) => string | undefined,
 ): Map<string, DraftImage | undefined> {
   const byId = new Map<string, DraftImage | undefined>();
-  const byFile = new Map<string, DraftImage>();
   for (const [i, item] of items.entries()) {
     const place = at('images', i);
     const [id, name] = [idOf(item.id), item.file_name];
@@ -76,21 +76,13 @@ function readImages(
       continue;
     }
     const file = find(name, place);
-    const twin = file === undefined ? undefined : byFile.get(file);
     if (byId.has(String(id))) {
-      const same = twin !== undefined && byId.get(String(id)) === twin;
+      const same = file !== undefined && byId.get(String(id))?.file === file;
       const action = same
         ? 'the later entry was dropped'
         : 'the later image was dropped: its annotations cannot be told apart';
       report.warn(place, `two images have the id ${shownValue(id)}`, action);
-    } else if (twin) {
-      report.warn(place, `the image ${name} is listed twice`, 'the annotations of both entries were joined');
-      byId.set(String(id), twin);
-    } else {
-      const image = file === undefined ? undefined : draftImage(file, id, item, place);
-      byId.set(String(id), image);
-      if (image) byFile.set(image.file, image);
-    }
+    } else byId.set(String(id), file === undefined ? undefined : draftImage(file, id, item, place));
   }
   return byId;
 }
@@ -103,6 +95,33 @@ const draftImage = (file: string, imageId: number | string, item: CocoItem, plac
   objects: [],
   place,
 });
+
+/**
+ * One image that is listed under several ids: copies with the same annotations stay, as results for all ids are wanted;
+ * else the annotations belong together, since a copy without some of them would teach that nothing is there.
+ */
+function joinTwins(images: readonly DraftImage[], report: Report): DraftImage[] {
+  const left = new Set(images);
+  for (const [file, [first, ...others]] of groupBy(images, (image) => image.file)) {
+    for (const other of others) {
+      const what = `the image ${file} is listed twice`;
+      if (signature(other) === signature(first!)) {
+        report.warn(other.place, `${what}, with the same annotations`, 'both were kept');
+      } else {
+        report.warn(other.place, what, 'the annotations of both entries were joined');
+        first!.objects.push(...other.objects);
+        left.delete(other);
+      }
+    }
+  }
+  return [...left];
+}
+
+const signature = ({ objects }: DraftImage): string =>
+  objects
+    .map(({ category, box }) => `${category}:${box}`)
+    .sort()
+    .join();
 
 function readAnnotations(
   items: readonly CocoItem[],

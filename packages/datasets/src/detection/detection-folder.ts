@@ -32,8 +32,8 @@ export interface DetectionCheck {
  * - A polygon with fewer than three points or a number that is none is dropped, beyond the image it is cut. A mask that cannot be
  *   decoded, is empty or not of the image's size is dropped; the box stays.
  * - An object of an unknown class, or of an image that is not listed, is dropped.
- * - Of two annotations with one id, the later gets a new one. Of two images with one id, the later is dropped; if it is the same file
- *   under two ids, the annotations are joined.
+ * - Of two annotations with one id, the later gets a new one. Of two images with one id, the later is dropped. One file
+ *   under two ids stays twice if the annotations are the same, else they are joined.
  * - The size of the image counts, not the one the annotations say. Only where they say the size before the EXIF orientation is that
  *   an error, since the boxes lie elsewhere.
  * - Images that are missing are one error that names them all, unless `missingImages` is `'drop'`. Back slashes and another case in

@@ -12,7 +12,7 @@ export function detectionSplit(images: readonly SettledImage[], options: ImageOp
   };
   return {
     length: images.length,
-    names: images.map(({ name }) => name),
+    names: images.map(({ info }) => info.name),
     info: at,
     async load(index) {
       const { name, file, width, height, objects } = at(index);

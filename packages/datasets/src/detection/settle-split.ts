@@ -14,6 +14,7 @@ export interface SettledImage {
   info: DetectionInfo;
   /** COCO boxes as written, in the order of the objects; `undefined` where they were changed. */
   bboxes: SettledObject['bbox'][];
+  /** What decides on its side of a random split: copies of an image have it in common. */
   name: string;
 }
 
@@ -33,7 +34,8 @@ export async function settleSplit(
   reading: Reading,
 ): Promise<SettledImage[]> {
   const sizes = await imageSizes(drafts, reading);
-  const names = uniqueNames(drafts);
+  const names = namesOf(drafts);
+  const copies = copyNumbers(drafts);
   return drafts.flatMap((draft, i) => {
     const size = sizes[i];
     counts.images++;
@@ -43,14 +45,14 @@ export async function settleSplit(
     );
     counts.objects += settled.length;
     const info: DetectionInfo = {
-      name: names[i]!,
+      name: copies[i]! > 0 ? `${names[i]}-${draft.imageId}` : names[i]!,
       file: reading.path(draft.file),
       width: size.width,
       height: size.height,
       imageId: draft.imageId ?? counts.images,
       objects: settled.map(({ object }) => object),
     };
-    return [{ info, name: info.name, bboxes: settled.map(({ bbox }) => bbox) }];
+    return [{ info, name: names[i]!, bboxes: settled.map(({ bbox }) => bbox) }];
   });
 }
 
@@ -89,11 +91,21 @@ function inPixels(object: DraftObject, { width, height }: ImageExtent): DraftObj
 }
 
 /** Paths below the folder that all have in common, without extension unless two differ in nothing else. */
-function uniqueNames(drafts: readonly DraftImage[]): string[] {
+function namesOf(drafts: readonly DraftImage[]): string[] {
   const common = drafts.map(({ file }) => folderOf(file)).reduce(commonFolder, undefined) ?? '';
   const below = drafts.map(({ file }) => (common === '' ? file : file.slice(common.length + 1)));
-  const stems = groupBy(below, stemOf);
+  const stems = groupBy(new Set(below), stemOf);
   return below.map((file) => (stems.get(stemOf(file))!.length === 1 ? stemOf(file) : file));
+}
+
+/** How many images before each one have its file. */
+function copyNumbers(drafts: readonly DraftImage[]): number[] {
+  const seen = new Map<string, number>();
+  return drafts.map(({ file }) => {
+    const before = seen.get(file) ?? 0;
+    seen.set(file, before + 1);
+    return before;
+  });
 }
 
 function commonFolder(a: string | undefined, b: string): string {
