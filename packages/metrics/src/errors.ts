@@ -41,3 +41,9 @@ export class LengthMismatchError extends MetricsError {}
 
 /** The number of classes is not usable, or two sides of an operation have different numbers of classes. */
 export class ClassCountError extends MetricsError {}
+
+/** A run-length mask is malformed, too large, or does not fit what it is used with. */
+export class RleError extends MetricsError {}
+
+/** A polygon cannot be drawn: too few points, an odd number of coordinates, or one that is out of range. */
+export class PolygonError extends MetricsError {}

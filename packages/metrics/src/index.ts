@@ -1,4 +1,11 @@
 export { formatClassTable } from './class-table.ts';
+export type {
+  CocoAnnotation,
+  CocoCategory,
+  CocoDataset,
+  CocoDetection,
+  CocoImage,
+} from './coco/dataset.ts';
 export { ConfusionMatrix } from './confusion-matrix.ts';
 export {
   ClassCountError,
@@ -6,5 +13,19 @@ export {
   LengthMismatchError,
   MetricsError,
   type MetricsErrorParts,
+  PolygonError,
+  RleError,
 } from './errors.ts';
+export { boxToRle, polygonsToRle } from './mask/polygon.ts';
+export {
+  compressRle,
+  decodeRle,
+  encodeRle,
+  mergeRles,
+  type Rle,
+  rleArea,
+  rleBox,
+  rleIou,
+  type UncompressedRle,
+} from './mask/rle.ts';
 export { type ClassScores, type SegmentationScores, scoresOf } from './scores.ts';
