@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { expectClose, leakOf, normal, onBackends } from '../../../../tests/support/tensors.ts';
-import { maskLoss } from './mask-loss.ts';
+import { maskLoss, ownMasks } from './mask-loss.ts';
 
 const labels = Int32Array.of(2, 0, 2);
 const targets = Float32Array.from({ length: 3 * 4 * 5 }, (_, i) => [0, 1, 0.25][i % 3]!);
@@ -31,6 +31,12 @@ onBackends('maskLoss', () => {
     expectClose(maskLoss(logits, labels, new Float32Array(60)), [1e4], 0, 1e-6);
     const none = maskLoss(tf.zeros<tf.Rank.R4>([0, 4, 5, 3]), new Int32Array(0), new Float32Array(0));
     expectClose(none, [0], 0);
+  });
+
+  it('takes a single class', () => {
+    const logits = normal<tf.Rank.R4>([3, 4, 5, 1], 2);
+    const own = ownMasks(logits, new Int32Array(3));
+    expectClose(own, logits, 0);
   });
 
   it('leaves no tensor behind', () => {

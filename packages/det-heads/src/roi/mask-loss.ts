@@ -1,8 +1,30 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { sigmoidLoss } from '../losses/cross-entropy.ts';
+import { oneHot } from '../losses/weighted-sum.ts';
 
 /**
- * The mean binary cross-entropy of mask logits, each region's on the channel of its class alone, as one operation with a
- * hand-written gradient that keeps that channel only.
+ * Of the masks of every class the one of each region's own class, as one operation that keeps nothing for its gradient.
+ *
+ * @param masks Shape [regions, h, w, classes].
+ * @param labels Class of each region.
+ * @returns Shape [regions, h · w].
+ */
+export function ownMasks(masks: tf.Tensor4D, labels: Int32Array): tf.Tensor2D {
+  const [regions, height, width, classes] = masks.shape;
+  const pixels = height * width;
+  const chosen = () => tf.reshape(oneHot(tf.tensor1d(labels, 'int32'), classes), [regions, 1, classes]);
+  const op = tf.customGrad((input) => ({
+    value: tf.tidy(() =>
+      tf.sum(tf.mul(tf.reshape(input as tf.Tensor, [regions, pixels, classes]), chosen()), 2),
+    ),
+    gradFunc: (dy: tf.Tensor) =>
+      tf.tidy(() => tf.reshape(tf.mul(tf.reshape(dy, [regions, pixels, 1]), chosen()), masks.shape)),
+  }));
+  return op(masks) as tf.Tensor2D;
+}
+
+/**
+ * The mean binary cross-entropy of mask logits, each region's on the channel of its class alone.
  *
  * Source: He et al., arXiv 1703.06870, section 3; equal to torchvision's `maskrcnn_loss` and mmdetection's mask loss.
  *
@@ -12,32 +34,7 @@ import * as tf from '@tensorflow/tfjs-core';
  * @returns A scalar; 0 without regions.
  */
 export function maskLoss(logits: tf.Tensor4D, labels: Int32Array, targets: Float32Array): tf.Scalar {
-  const [regions, height, width, classes] = logits.shape;
-  if (regions === 0) return tf.scalar(0);
-  const goals = () => tf.tensor3d(targets, [regions, height * width, 1]);
-  // int32 first: wasm's one-hot writes integers whatever type it is asked for
-  const own = () =>
-    tf.tidy(() => {
-      const rows = tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
-      return tf.reshape(tf.cast(rows, 'float32'), [regions, 1, classes]);
-    });
-  const op = tf.customGrad((logits, save) => {
-    const [z, value] = tf.tidy(() => {
-      const pixels = tf.reshape(logits as tf.Tensor, [regions, height * width, classes]);
-      const z = tf.sum(tf.mul(pixels, own()), 2, true);
-      // max(z, 0) − z·t + log(1 + e^−|z|)
-      const losses = tf.add(tf.sub(tf.relu(z), tf.mul(z, goals())), tf.log1p(tf.exp(tf.neg(tf.abs(z)))));
-      return [z, tf.mean(losses)] as [tf.Tensor, tf.Scalar];
-    });
-    (save as tf.GradSaveFunc)([z]);
-    return {
-      value,
-      gradFunc: (dy: tf.Tensor, [z]: tf.Tensor[]) =>
-        tf.tidy(() => {
-          const each = tf.mul(tf.sub(tf.sigmoid(z!), goals()), tf.div(dy, z!.size));
-          return tf.reshape(tf.mul(each, own()), [regions, height, width, classes]);
-        }),
-    };
-  });
-  return op(logits) as tf.Scalar;
+  if (labels.length === 0) return tf.scalar(0);
+  const goals = tf.tensor2d(targets, [labels.length, targets.length / labels.length]);
+  return tf.mul(sigmoidLoss(ownMasks(logits, labels), goals), 1 / targets.length) as tf.Scalar;
 }

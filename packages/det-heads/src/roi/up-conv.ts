@@ -1,3 +1,4 @@
+import { relu } from '@e3va/head-layers';
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 
@@ -5,6 +6,8 @@ import { initializers, type LayerVariable, layers, type Shape } from '@tensorflo
 export interface UpConvArgs {
   /** Channels of the output. */
   filters: number;
+  /** What follows: nothing (the default) or ReLU. */
+  activation?: 'linear' | 'relu';
   /** Seed of the initial weights; without one they differ at each construction. */
   seed?: number | null;
   name?: string;
@@ -26,9 +29,9 @@ export class UpConv extends layers.Layer {
   private kernel!: LayerVariable;
   private bias!: LayerVariable;
 
-  constructor({ filters, seed = null, ...rest }: UpConvArgs) {
+  constructor({ filters, activation = 'linear', seed = null, ...rest }: UpConvArgs) {
     super(rest);
-    this.args = { filters, seed };
+    this.args = { filters, activation, seed };
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -45,13 +48,14 @@ export class UpConv extends layers.Layer {
     return tf.tidy(() => {
       const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor4D;
       const [batch, height, width, from] = x.shape;
-      const { filters } = this.args;
+      const { filters, activation } = this.args;
       const rows = tf.reshape(x, [batch * height * width, from]);
       const kernel = tf.reshape(this.kernel.read(), [from, 4 * filters]);
       // [batch·h, w, 2, 2·out]: the two lines of every pixel beside each other, to be moved apart
       const pairs = tf.reshape(tf.matMul(rows, kernel), [batch * height, width, 2, 2 * filters]);
       const lines = tf.transpose(pairs, [0, 2, 1, 3]);
-      return tf.add(tf.reshape(lines, [batch, 2 * height, 2 * width, filters]), this.bias.read());
+      const y = tf.add(tf.reshape(lines, [batch, 2 * height, 2 * width, filters]), this.bias.read());
+      return activation === 'relu' ? relu(y) : y;
     });
   }
 

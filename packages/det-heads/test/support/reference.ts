@@ -20,7 +20,12 @@ export class Reference {
     return this.tensors.get(name)!.data as Float32Array;
   }
 
-  /** A map of PyTorch's layout. */
+  /** Of PyTorch's layout. */
+  tensor(name: string): tf.Tensor {
+    return toTensor(this.tensors.get(name)!);
+  }
+
+  /** A map of PyTorch's layout, in ours. */
   map(name: string): tf.Tensor4D {
     return toNhwc(this.tensors.get(name)!);
   }
