@@ -55,7 +55,7 @@ export function fpn(options: FpnOptions): LayersModel {
   let drawn = 0;
   const conv = (name: string, x: SymbolicTensor, kernelSize: number, stride = 1) => {
     drawn++;
-    const seeded = seed === undefined ? {} : { seed: seed * 1000 + drawn };
+    const seeded = seed === undefined ? {} : { seed: seed * 1000 + 100 + drawn };
     const layer = new Conv({ name, filters: channels, kernelSize, stride, initializer: 'xavier', ...seeded });
     return layer.apply(x) as SymbolicTensor;
   };

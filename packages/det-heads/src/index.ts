@@ -21,6 +21,7 @@ export {
 } from './boxes.ts';
 export type { BoxLossOptions } from './dense/losses.ts';
 export type { DenseOutputs } from './dense/outputs.ts';
+export type { SelectOptions } from './dense/select.ts';
 export type {
   Detection,
   DetectionLosses,
@@ -49,6 +50,8 @@ export {
 } from './matching.ts';
 export { batchedNms, nms, type SoftNmsOptions, softNms } from './nms.ts';
 export type { ProposalOptions, Proposals } from './proposals.ts';
+export { type PyramidRetinaNetOptions, pyramidRetinaNet } from './pyramid-retinanet.ts';
+export { type RetinaNetOptions, retinaNet } from './retinanet.ts';
 export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,

@@ -27,7 +27,10 @@ export function rpnHead(options: RpnHeadOptions): LayersModel {
   const { channels, anchors, width = channels, seed, name = 'rpn' } = options;
   const x = input({ shape: [null, null, channels], name: 'map' });
   const conv = (i: number, name: string, filters: number, rest: object = {}) => {
-    const start = { initializer: { normal: 0.01 }, ...(seed !== undefined && { seed: seed * 1000 + 1 + i }) };
+    const start = {
+      initializer: { normal: 0.01 },
+      ...(seed !== undefined && { seed: seed * 1000 + 300 + i }),
+    };
     return new Conv({ name, filters, ...start, ...rest });
   };
   const y = conv(0, 'conv', width, { kernelSize: 3, activation: 'relu' }).apply(x) as SymbolicTensor;

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { expectClose, leakOf, normal, onBackends } from '../../../tests/support/tensors.ts';
-import { gradientsOf, imageSizes, Reference } from '../test/support/reference.ts';
-import type { DetectionLosses } from './detection.ts';
+import { imageSizes, lossesAndGradients, Reference } from '../test/support/reference.ts';
 import { rpn } from './rpn.ts';
 
 const first = { rng: () => 0 };
@@ -37,17 +36,6 @@ const torchvision = {
   weights: (prefix: string) => (layer: string) =>
     `${prefix}.${{ conv: 'conv.0.0', class: 'cls_logits', box: 'bbox_pred' }[layer]}`,
 };
-
-/** The values of losses, read outside of the gradient. */
-function lossesAndGradients(run: (features: tf.Tensor4D[]) => DetectionLosses, features: tf.Tensor4D[]) {
-  const kept: Record<string, tf.Tensor> = {};
-  const result = gradientsOf((maps) => {
-    const { total, losses } = run(maps);
-    for (const [name, loss] of Object.entries(losses)) kept[name] = tf.keep(loss);
-    return total;
-  }, features);
-  return { ...result, losses: kept };
-}
 
 onBackends('rpn', () => {
   it('equals mmdetection: losses, gradients, proposals', async () => {

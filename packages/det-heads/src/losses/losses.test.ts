@@ -110,6 +110,13 @@ onBackends('losses', () => {
     }
   });
 
+  it('of many rows stay exact', () => {
+    const logits = tf.fill<tf.Rank.R2>([50_001, 3], -4.6);
+    const loss = focalLoss(logits, tf.fill([50_001], 3, 'int32') as tf.Tensor1D);
+    const each = (0.75 * Math.log1p(Math.exp(-4.6))) / (1 + Math.exp(4.6)) ** 2;
+    expectClose(loss, [150_003 * each], 0, 1e-5);
+  });
+
   it('of boxes without an area, apart or inverted, are finite', () => {
     const x = tf.tensor2d([5, 5, 5, 5, 9, 9, 8, 8, 0, 0, 1, 1], [3, 4]);
     const targets = tf.tensor2d([5, 5, 5, 5, 0, 0, 1, 1, 7, 7, 7, 9], [3, 4]);

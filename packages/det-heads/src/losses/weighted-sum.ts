@@ -27,12 +27,26 @@ export function weightedSum(
     const x = input as tf.Tensor;
     (save as tf.GradSaveFunc)(weights ? [x, targets, weights] : [x, targets]);
     return {
-      value: tf.tidy(() => tf.sum(weighted(value(x, targets), weights))),
+      value: tf.tidy(() => total(weighted(value(x, targets), weights))),
       gradFunc: (dy: tf.Tensor, [x, targets, weights]: tf.Tensor[]) =>
         tf.tidy(() => tf.mul(weighted(slope(x!, targets!), weights), dy)),
     };
   });
   return op(predictions) as tf.Scalar;
+}
+
+/**
+ * The sum of all elements. In columns first: the wasm backend adds a whole tensor up one after the other, which for the
+ * logits of a pyramid loses the fourth digit.
+ */
+function total(x: tf.Tensor): tf.Scalar {
+  const columns = 64;
+  if (x.size <= columns) return tf.sum(x);
+  return tf.tidy(() => {
+    const rows = Math.ceil(x.size / columns);
+    const padded = tf.pad(tf.reshape(x, [-1]), [[0, rows * columns - x.size]]);
+    return tf.sum(tf.sum(tf.reshape(padded, [rows, columns]), 0));
+  });
 }
 
 /** Rows of zeros with a 1 at their label, of zeros alone where the label is no class: float32 [rows, classes]. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { expect } from 'vitest';
 import { expectClose, type FixtureTensor, readTensors, toNhwc } from '../../../../tests/support/tensors.ts';
-import type { Detection, DetectionTargets, ImageSize } from '../../src/detection.ts';
+import type { Detection, DetectionLosses, DetectionTargets, ImageSize } from '../../src/detection.ts';
 
 /** The tensors of a fixture of this package. */
 export class Reference {
@@ -107,4 +107,18 @@ export function gradientsOf(loss: (features: tf.Tensor4D[]) => tf.Scalar, featur
   const variables = features.map((f) => tf.variable(f));
   const { value, grads } = tf.variableGrads(() => loss(variables as unknown as tf.Tensor4D[]));
   return { value, grads, featureGrads: variables.map((v) => grads[v.name]!) };
+}
+
+/** {@link gradientsOf} the sum of named losses, and these. */
+export function lossesAndGradients(
+  run: (features: tf.Tensor4D[]) => DetectionLosses,
+  features: tf.Tensor4D[],
+) {
+  const kept: Record<string, tf.Tensor> = {};
+  const result = gradientsOf((maps) => {
+    const { total, losses } = run(maps);
+    for (const [name, loss] of Object.entries(losses)) kept[name] = tf.keep(loss);
+    return total;
+  }, features);
+  return { ...result, losses: kept };
 }

@@ -1,0 +1,174 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type AnchorRegion, joined, octaveSizes, pyramidAnchors } from './anchors.ts';
+import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
+import type { BoxCoding } from './box-coding.ts';
+import { type BoxLossOptions, boxLossOf, denseLosses, withTotal } from './dense/losses.ts';
+import { type DenseOutputs, denseOutputs, takeOutputs, tidyOutputs } from './dense/outputs.ts';
+import { type SelectOptions, selectDetections } from './dense/select.ts';
+import { type AnchorGrid, assignAnchors, DenseTargets } from './dense/targets.ts';
+import type { Detection, DetectionLosses, DetectionTargets, Detector, ImageSize } from './detection.ts';
+import { focalLoss } from './losses/focal.ts';
+import { MATCH } from './matching.ts';
+import { retinaHead } from './retina-head.ts';
+
+/** Options of {@link pyramidRetinaNet}. */
+export interface PyramidRetinaNetOptions extends AnchorRegion, BoxLossOptions, SelectOptions {
+  /** Number of classes. */
+  classes: number;
+  /** Channels of the pyramid's maps. */
+  channels: number;
+  /** Pixels a cell of each level, finest first. */
+  strides: readonly number[];
+  /** 3×3 convolutions in each branch of the head; 4 by default. */
+  convs?: number;
+  /** Width of the head; that of the maps by default. */
+  width?: number;
+  /** The score that every class starts with; 0.01 by default. */
+  prior?: number;
+  /** For each level the sides of its square anchors in pixels; by default three from 4 times its stride on, see {@link octaveSizes}. */
+  anchorSizes?: readonly (readonly number[])[];
+  /** Heights over widths of the anchors; 0.5, 1 and 2 by default. */
+  ratios?: readonly number[];
+  /** How anchors lie, match and are decoded, where mmdetection (the default) and torchvision differ. */
+  definition?: 'mmdet' | 'torchvision';
+  /**
+   * What the losses are divided by. `'batch'`: the number of anchors with an object in the batch, mmdetection's default;
+   * `'image'`: that of each image, and then averaged over the images, torchvision's. By default that of the definition.
+   */
+  normaliser?: 'batch' | 'image';
+  /** IoU from which on an anchor belongs to an object; 0.5 by default. */
+  positive?: number;
+  /** IoU below which it is background; 0.4 by default. */
+  negative?: number;
+  /** The standard deviations of the deltas; 1 each by default. */
+  stds?: BoxCoding['stds'];
+  /** Weight of the own class in the focal loss; 0.25 by default. */
+  alpha?: number;
+  /** Exponent of the focal loss; 2 by default. */
+  gamma?: number;
+  /** Seed of the initial weights; without one they differ at each construction. */
+  seed?: number;
+}
+
+const defaults = {
+  ratios: [0.5, 1, 2] as readonly number[],
+  definition: 'mmdet' as const,
+  positive: 0.5,
+  negative: 0.4,
+  alpha: 0.25,
+  gamma: 2,
+};
+
+class PyramidRetinaNet implements Detector {
+  readonly classes: number;
+  readonly models: { head: LayersModel };
+  private readonly options;
+  private readonly coding: BoxCoding;
+
+  constructor(given: PyramidRetinaNetOptions) {
+    const options = withDefaults(given, defaults);
+    const { classes, strides, definition, ratios } = options;
+    checkInteger('classes', classes, 1);
+    checkInteger('channels', options.channels, 1);
+    const anchorSizes = options.anchorSizes ?? strides.map((stride) => octaveSizes(stride, { definition }));
+    const normaliser = options.normaliser ?? (definition === 'mmdet' ? 'batch' : 'image');
+    this.options = { ...options, anchorSizes, normaliser };
+    this.classes = classes;
+    this.coding = { stds: options.stds, clip: definition === 'mmdet' ? 'both' : 'growth' };
+    this.models = { head: retinaHead({ ...given, anchors: ratios.length * anchorSizes[0]!.length }) };
+  }
+
+  loss(
+    features: tf.Tensor4D[],
+    targets: readonly DetectionTargets[],
+    sizes: readonly ImageSize[],
+  ): DetectionLosses {
+    this.check(features, sizes);
+    checkTargets(targets, sizes.length, this.classes);
+    const outputs = denseOutputs(this.models.head, features, this.classes);
+    const grid = this.gridOf(outputs);
+    const { alpha, gamma } = this.options;
+    return withTotal(
+      denseLosses(
+        outputs,
+        this.targetsOf(grid, targets, sizes),
+        (logits, labels, weights) => focalLoss(logits, labels, { alpha, gamma, weights }),
+        boxLossOf(this.options, grid, this.coding),
+      ),
+    );
+  }
+
+  async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {
+    this.check(features, sizes);
+    const outputs = tidyOutputs(() => denseOutputs(this.models.head, features, this.classes));
+    const anchors = this.gridOf(outputs).levels;
+    const images = await takeOutputs(outputs);
+    return images.map((image, i) =>
+      selectDetections(image, anchors, sizes[i]!, this.classes, this.coding, this.options),
+    );
+  }
+
+  dispose(): void {
+    this.models.head.dispose();
+  }
+
+  private check(features: tf.Tensor4D[], sizes: readonly ImageSize[]): void {
+    const { channels, strides } = this.options;
+    checkFeatures(
+      features,
+      strides.map(() => ({ channels })),
+      sizes,
+    );
+  }
+
+  private gridOf({ grids }: DenseOutputs): AnchorGrid {
+    const { strides, anchorSizes, ratios, definition, skipPadding, border } = this.options;
+    const levels = pyramidAnchors(grids, strides, { sizes: anchorSizes, ratios, definition });
+    return { levels, all: joined(levels, Float32Array), grids, strides, skipPadding, border };
+  }
+
+  private targetsOf(
+    grid: AnchorGrid,
+    targets: readonly DetectionTargets[],
+    sizes: readonly ImageSize[],
+  ): DenseTargets {
+    const { positive, negative, definition: lowQuality, normaliser } = this.options;
+    const matched = targets.map((target, i) =>
+      assignAnchors(grid, target, sizes[i]!, { positive, negative, lowQuality }),
+    );
+    const indices = (matches: Int32Array, is: (match: number) => boolean) =>
+      Array.from(matches.keys()).filter((i) => is(matches[i]!));
+    const positives = matched.map((matches) => indices(matches, (match) => match >= 0));
+    const counts = positives.map((anchors) => Math.max(1, anchors.length));
+    const total = counts.reduce((a, b) => a + b, 0);
+    const dense = new DenseTargets(targets.length, grid, this.classes);
+    for (const [i, target] of targets.entries()) {
+      const weight = normaliser === 'batch' ? 1 / total : 1 / (counts[i]! * targets.length);
+      const matches = matched[i]!;
+      const own = { anchors: positives[i]!, matches, labels: target.labels, targets: target };
+      dense.setPositives(i, own, this.coding, weight);
+      dense.setNegatives(
+        i,
+        indices(matches, (match) => match === MATCH.background),
+        weight,
+      );
+    }
+    return dense;
+  }
+}
+
+/**
+ * RetinaNet over a pyramid that is there already: RetinaNet without its neck.
+ *
+ * Its losses are `classes`, focal, and `boxes`, by default the absolute difference of the deltas. The loss reads no tensor,
+ * so that it runs on asynchronous backends too.
+ *
+ * Source: Lin et al., arXiv 1708.02002; equal to mmdetection's `RetinaHead` and, with `definition: 'torchvision'`, to
+ * torchvision's `RetinaNetHead` with its post-processing.
+ *
+ * @throws DetectionOptionsError if an option is out of range.
+ */
+export function pyramidRetinaNet(options: PyramidRetinaNetOptions): Detector {
+  return new PyramidRetinaNet(options);
+}
