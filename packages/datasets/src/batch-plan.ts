@@ -42,9 +42,10 @@ export interface BatchPlan {
 /**
  * The batches of a split of `length` samples. Nothing is carried from batch to batch, so any of them may be the first.
  *
+ * @param order Which samples an epoch takes, in place of a shuffle.
  * @throws OptionError, EmptyDatasetError
  */
-export function batchPlan(length: number, options: PlanOptions): BatchPlan {
+export function batchPlan(length: number, options: PlanOptions, order?: EpochOrder): BatchPlan {
   const {
     batchSize = 1,
     shuffle = false,
@@ -65,7 +66,8 @@ export function batchPlan(length: number, options: PlanOptions): BatchPlan {
       fix: 'lower batchSize, or set repeat',
     });
   }
-  const orderOf = lastOrder(length, seed, shuffle);
+  const inOrder = Uint32Array.from({ length }, (_, i) => i);
+  const orderOf = lastOrder(order ?? ((epoch) => (shuffle ? shuffledOrder(length, seed, epoch) : inOrder)));
   return {
     first: startBatch,
     count: Math.max(0, total - startBatch),
@@ -80,14 +82,14 @@ export function batchPlan(length: number, options: PlanOptions): BatchPlan {
   };
 }
 
+/** The samples of an epoch in order; as many as the split has. */
+export type EpochOrder = (epoch: number) => Uint32Array;
+
 /** The order of an epoch; the last one is kept. */
-function lastOrder(length: number, seed: number, shuffle: boolean): (epoch: number) => Uint32Array {
+function lastOrder(orderOf: EpochOrder): EpochOrder {
   let kept: { epoch: number; order: Uint32Array } | undefined;
   return (epoch) => {
-    if (kept?.epoch !== epoch) {
-      const order = shuffle ? shuffledOrder(length, seed, epoch) : Uint32Array.from({ length }, (_, i) => i);
-      kept = { epoch, order };
-    }
+    if (kept?.epoch !== epoch) kept = { epoch, order: orderOf(epoch) };
     return kept.order;
   };
 }

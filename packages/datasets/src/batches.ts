@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Dataset, generator } from '@tensorflow/tfjs-data';
+import type { Dataset } from '@tensorflow/tfjs-data';
 import { assertCount, batchPlan, type Draw, type PlanOptions } from './batch-plan.ts';
 import { cachedSplit, defaultCacheBytes } from './cached-split.ts';
 import { BatchShapeError } from './errors.ts';
-import { prefetched } from './prefetch.ts';
 import { rng } from './rng.ts';
 import type { SegmentationSample, SegmentationSplit, Transform } from './sample.ts';
+import { streamOf } from './stream.ts';
 import { type Normalization, normalize } from './transforms/normalize.ts';
 
 /** One batch. Whoever took it from the stream owns its tensors and disposes of them. */
@@ -73,22 +73,8 @@ export function batches(split: SegmentationSplit, options: BatchOptions = {}): D
   const { prefetch = 2 } = options;
   assertCount('prefetch', prefetch, 0);
   const source = cachedSplit(split, options.cacheBytes ?? defaultCacheBytes);
-  let iterations = 0;
-  const iterator = async () => {
-    const firstEpoch = (options.epoch ?? 0) + (options.repeat ? 0 : iterations++);
-    const ahead = prefetched(plan.count, prefetch, (i) =>
-      pixelBatch(source, plan.samplesOf(plan.first + i, firstEpoch), options),
-    );
-    return {
-      async next() {
-        const item = await ahead.next();
-        return item.done ? item : { value: toTensors(item.value), done: false };
-      },
-    };
-  };
-  // An asynchronous iterator is allowed, only the type of generator() knows none.
-  const dataset = generator(iterator as unknown as () => Promise<Iterator<SegmentationBatch>>);
-  return Object.assign(dataset, { size: plan.count });
+  const load = (draws: Draw[]) => pixelBatch(source, draws, options);
+  return streamOf(plan, { ...options, prefetch }, load, toTensors);
 }
 
 /** A batch before it becomes tensors. */

@@ -6,6 +6,11 @@ export { type ClassPixels, classPixels } from './class-pixels.ts';
 export type { ColorMap, Rgb } from './color-map.ts';
 export type { ClassOptions } from './decide-classes.ts';
 export {
+  type DetectionBatch,
+  type DetectionBatchOptions,
+  detectionBatches,
+} from './detection/batches.ts';
+export {
   checkDetectionFolder,
   type DetectionCheck,
   openDetectionFolder,
@@ -22,6 +27,24 @@ export type {
   DetectionTransform,
   Segmentation,
 } from './detection/sample.ts';
+export type { DetectionTargets } from './detection/targets.ts';
+export {
+  composeDetection,
+  type DetectionAugmentationOptions,
+  detectionAugmentation,
+  distortPhoto,
+} from './detection/transforms/augmentation.ts';
+export { flipObjects } from './detection/transforms/flip.ts';
+export { type MinIouCropOptions, minIouCrop } from './detection/transforms/min-iou-crop.ts';
+export { mosaicOf } from './detection/transforms/mosaic.ts';
+export {
+  type DetectionInput,
+  detectionInput,
+  resizeShortSide,
+  type ShortSideOptions,
+} from './detection/transforms/resize.ts';
+export { type ContactSheetOptions, contactSheet } from './drawing/contact-sheet.ts';
+export { drawDetections, type Labelled } from './drawing/draw-detections.ts';
 export {
   AmbiguousLayoutError,
   AnnotationError,

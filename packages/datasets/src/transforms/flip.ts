@@ -1,4 +1,4 @@
-import type { Transform } from '../sample.ts';
+import type { RgbImage, Transform } from '../sample.ts';
 
 /** Mirrors image and mask left to right with the given probability (default 0.5). */
 export function randomFlip(probability = 0.5): Transform {
@@ -7,10 +7,15 @@ export function randomFlip(probability = 0.5): Transform {
     const { name, image, mask } = sample;
     return {
       name,
-      image: { ...image, data: mirrored(image.data, image.width, 3, new Uint8Array(image.data.length)) },
+      image: mirrorImage(image),
       mask: { ...mask, data: mirrored(mask.data, mask.width, 1, new Int32Array(mask.data.length)) },
     };
   };
+}
+
+/** The image mirrored left to right. */
+export function mirrorImage(image: RgbImage): RgbImage {
+  return { ...image, data: mirrored(image.data, image.width, 3, new Uint8Array(image.data.length)) };
 }
 
 function mirrored<T extends Uint8Array | Int32Array>(data: T, width: number, channels: number, out: T): T {

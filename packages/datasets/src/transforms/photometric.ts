@@ -21,16 +21,25 @@ export interface PhotometricOptions {
  * between (OpenCV rounds hue to 2 degrees).
  */
 export function photometricDistortion(options: PhotometricOptions = {}): Transform {
-  const { brightness = 32, contrast = [0.5, 1.5], saturation = [0.5, 1.5], hue = 36 } = options;
+  const distorted = distortImage(options);
   return (sample, rng) => {
+    const image = distorted(sample.image, rng);
+    return image === sample.image ? sample : { ...sample, image };
+  };
+}
+
+/** {@link photometricDistortion} of an image alone; the same image where no coin says otherwise. */
+export function distortImage(options: PhotometricOptions = {}): (image: RgbImage, rng: Rng) => RgbImage {
+  const { brightness = 32, contrast = [0.5, 1.5], saturation = [0.5, 1.5], hue = 36 } = options;
+  return (image, rng) => {
     const add = maybe(rng, () => rng.uniform(-brightness, brightness), 0);
     const contrastFirst = rng.chance(0.5);
     const early = contrastFirst ? maybe(rng, () => rng.uniform(...contrast), 1) : 1;
     const saturate = maybe(rng, () => rng.uniform(...saturation), 1);
     const turn = maybe(rng, () => rng.uniform(-hue, hue), 0);
     const late = contrastFirst ? 1 : maybe(rng, () => rng.uniform(...contrast), 1);
-    if (add === 0 && early === 1 && saturate === 1 && turn === 0 && late === 1) return sample;
-    return { ...sample, image: distort(sample.image, { add, early, saturate, turn, late }) };
+    if (add === 0 && early === 1 && saturate === 1 && turn === 0 && late === 1) return image;
+    return distort(image, { add, early, saturate, turn, late });
   };
 }
 
