@@ -8,7 +8,7 @@ export interface BoxSelection {
   /** IoU above which the weaker of two boxes of a class is dropped. */
   nmsThreshold: number;
   /** Most boxes of an image. */
-  detections: number;
+  maxDetections: number;
   /** Least side of a box in pixels; 0 by default. */
   minSize?: number;
 }
@@ -43,7 +43,7 @@ export function selectBoxes(
   probabilities: Float32Array,
   boxes: Float32Array,
   classes: number,
-  { scoreThreshold, nmsThreshold, detections, minSize = 0 }: BoxSelection,
+  { scoreThreshold, nmsThreshold, maxDetections, minSize = 0 }: BoxSelection,
 ): FoundBoxes {
   const regions = probabilities.length / (classes + 1);
   const boxesOfRegion = regions === 0 ? 1 : boxes.length / (4 * regions);
@@ -63,7 +63,7 @@ export function selectBoxes(
   const candidates = takeBoxes(own, large);
   const scores = Float32Array.from(pick(found.scores));
   const labels = pick(found.labels);
-  const kept = batchedNms(candidates, scores, labels, nmsThreshold).subarray(0, detections);
+  const kept = batchedNms(candidates, scores, labels, nmsThreshold).subarray(0, maxDetections);
   return {
     boxes: takeBoxes(candidates, kept),
     scores: Float32Array.from(kept, (i) => scores[i]!),

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { joined } from '../anchors.ts';
 import { decodeBoxes } from '../box-coding.ts';
 import type { Detection, ImageSize } from '../detection.ts';
+import { toDetections } from '../detections.ts';
 import { type FoundBoxes, selectBoxes, softmaxRows } from './box-detections.ts';
 import { ownMasks } from './mask-loss.ts';
 import { pasteMasks } from './paste-masks.ts';
@@ -34,10 +35,8 @@ export async function roiDetections(
   const found = await findBoxes(options, image);
   const masks = await findMasks(options, image, found);
   const rles = masks && pasteMasks(masks, found.boxes, image.size, { definition: options.definition });
-  return Array.from(found.scores, (score, k) => {
-    const box = [...found.boxes.subarray(4 * k, 4 * k + 4)] as Detection['box'];
-    return { box, score, label: found.labels[k]!, ...(rles && { mask: rles[k]! }) };
-  });
+  const detections = toDetections(found.boxes, found.scores, found.labels);
+  return rles ? detections.map((detection, k) => ({ ...detection, mask: rles[k]! })) : detections;
 }
 
 /** Scores by the mean of the logits of all stages, boxes by the last one. */

@@ -42,7 +42,7 @@ export interface RoiHeadsOptions extends BoxLossOptions {
   /** IoU above which the weaker of two boxes of a class is dropped; 0.5 by default. */
   nmsThreshold?: number;
   /** Most objects of an image; 100 by default. */
-  detections?: number;
+  maxDetections?: number;
   /**
    * Whose details: `'mmdet'` (default) aligns bins with pixels and samples them adaptively; `'torchvision'` pools by the older
    * alignment with 2×2 samples a bin, learns masks as shares, rounds a box before it pastes a mask there, limits deltas in growth
@@ -59,7 +59,7 @@ const defaults = {
   positiveShare: 0.25,
   scoreThreshold: 0.05,
   nmsThreshold: 0.5,
-  detections: 100,
+  maxDetections: 100,
   definition: 'mmdet',
 } as const;
 
