@@ -12,7 +12,7 @@ const shared = {
   strides,
   scoreThreshold: 0.3,
   perLevel: 100,
-  max: 40,
+  maxDetections: 40,
 };
 
 const mmdet = (prefix: string) => (layer: string) => {
@@ -123,7 +123,7 @@ onBackends('pyramidRetinaNet', () => {
     const maps = features();
     for (const softNms of [undefined, { max: 3 }]) {
       const detector = pyramidRetinaNet({ ...small, softNms, scoreThreshold: 0.5 });
-      const eager = pyramidRetinaNet({ ...small, softNms, scoreThreshold: 0.001, max: 3 });
+      const eager = pyramidRetinaNet({ ...small, softNms, scoreThreshold: 0.001, maxDetections: 3 });
       const before = tf.memory().numTensors;
       expect(await detector.detect(maps, sizes)).toEqual([[], []]);
       const found = await eager.detect(maps, sizes);

@@ -1,3 +1,4 @@
+import { octaveSizes } from './anchors.ts';
 import { type Level, withDefaults } from './batch.ts';
 import type { Detector } from './detection.ts';
 import { DetectionOptionsError } from './errors.ts';
@@ -23,6 +24,8 @@ export interface RetinaNetOptions
   channels?: number;
   /** Levels beyond the coarsest one; 2 by default. */
   extraLevels?: number;
+  /** Side of a level's smallest anchor over its stride; 4 by default. `anchorSizes` goes before it. */
+  anchorScale?: number;
 }
 
 /**
@@ -49,7 +52,15 @@ export interface RetinaNetOptions
  * ```
  */
 export function retinaNet(options: RetinaNetOptions): Detector {
-  const { levels, preset = 'paper', extraLevels = 2, extra = 'input', reluBeforeExtra, ...rest } = options;
+  const {
+    levels,
+    preset = 'paper',
+    extraLevels = 2,
+    extra = 'input',
+    reluBeforeExtra,
+    anchorScale: scale,
+    ...rest
+  } = options;
   const sized = withDefaults(rest, presets[preset]);
   const from = levels.findIndex((level) => level.stride >= 8);
   if (from < 0) {
@@ -63,6 +74,10 @@ export function retinaNet(options: RetinaNetOptions): Detector {
   const outputs = read.length + extraLevels;
   const { channels, seed } = sized;
   const neck = fpn({ levels: read, channels, outputs, extra, reluBeforeExtra, seed });
-  const head = pyramidRetinaNet({ ...sized, strides: pyramidStrides(read, outputs) });
+  const strides = pyramidStrides(read, outputs);
+  const { definition } = sized;
+  const anchorSizes =
+    sized.anchorSizes ?? strides.map((stride) => octaveSizes(stride, { scale, definition }));
+  const head = pyramidRetinaNet({ ...sized, strides, anchorSizes });
   return withNeck(neck, levels, from, head);
 }

@@ -18,7 +18,7 @@ export interface SelectOptions {
   /** Soft NMS in place of dropping boxes. */
   softNms?: SoftNmsOptions;
   /** Detections of an image at most; 100 by default. */
-  max?: number;
+  maxDetections?: number;
 }
 
 /**
@@ -67,17 +67,17 @@ function suppressed(
   boxes: Float32Array,
   logits: Float32Array,
   labels: Int32Array,
-  { nmsThreshold = 0.5, softNms: soft, max = 100 }: SelectOptions,
+  { nmsThreshold = 0.5, softNms: soft, maxDetections = 100 }: SelectOptions,
 ): Detection[] {
   if (soft) {
-    const { kept, scores } = softNms(boxes, logits.map(sigmoid), { max, ...soft }, labels);
+    const { kept, scores } = softNms(boxes, logits.map(sigmoid), { max: maxDetections, ...soft }, labels);
     return toDetections(
       takeBoxes(boxes, kept),
       scores,
       kept.map((i) => labels[i]!),
     );
   }
-  const kept = batchedNms(boxes, logits, labels, nmsThreshold).subarray(0, max);
+  const kept = batchedNms(boxes, logits, labels, nmsThreshold).subarray(0, maxDetections);
   const scores = takeScores(logits, kept).map(sigmoid);
   return toDetections(
     takeBoxes(boxes, kept),
