@@ -1,4 +1,5 @@
 export { formatClassTable } from './class-table.ts';
+export type { CocoCurveShape, CocoCurves } from './coco/curves.ts';
 export type {
   CocoAnnotation,
   CocoCategory,
@@ -6,10 +7,16 @@ export type {
   CocoDetection,
   CocoImage,
 } from './coco/dataset.ts';
+export { cocoEvaluate } from './coco/evaluate.ts';
+export type { CocoIouType, CocoParams } from './coco/options.ts';
+export type { CocoClassScores, CocoFigures, CocoScores } from './coco/scores.ts';
 export { ConfusionMatrix } from './confusion-matrix.ts';
 export {
   ClassCountError,
   ClassIndexError,
+  CocoDataError,
+  CocoDetectionError,
+  EvaluationOptionError,
   LengthMismatchError,
   MetricsError,
   type MetricsErrorParts,

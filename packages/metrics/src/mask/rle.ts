@@ -1,6 +1,6 @@
 import { LengthMismatchError, RleError } from '../errors.ts';
 import { checkMaskSize, type Runs, rleOf, runsOf, shown } from './runs.ts';
-import { areaOfRuns, boxOfRuns, iouOfRuns, mergeRuns } from './runs-geometry.ts';
+import { areaOfRuns, boxOfRuns, iouOfRuns, measureRuns, mergeRuns } from './runs-geometry.ts';
 
 /** A binary mask as COCO's compressed run lengths, the form of result files and of most tools. */
 export interface Rle {
@@ -153,9 +153,10 @@ export function rleIou(
       received: `${crowd.length}`,
     });
   }
-  const [d, t] = [detections.map(runsOf), truths.map(runsOf)];
-  checkOneSize([...d, ...t]);
-  return iouOfRuns(d, t, (index) => Boolean(crowd?.[index]));
+  const ds = detections.map((rle) => measureRuns(runsOf(rle)));
+  const ts = truths.map((rle) => measureRuns(runsOf(rle)));
+  checkOneSize([...ds, ...ts]);
+  return Float64Array.from(ds.flatMap((d) => ts.map((t, j) => iouOfRuns(d, t, Boolean(crowd?.[j])))));
 }
 
 function checkOneSize(runs: readonly Runs[]): void {

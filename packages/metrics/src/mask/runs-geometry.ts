@@ -67,25 +67,27 @@ function intersectionOfRuns(a: Uint32Array, b: Uint32Array): number {
   return shared;
 }
 
-/** Intersection over union (over the detection's area where `crowd` says so), row-major `[detections, truths]`. */
-export function iouOfRuns(
-  detections: readonly Runs[],
-  truths: readonly Runs[],
-  crowd: (truth: number) => boolean,
-): Float64Array {
-  const measured = (runs: Runs) => ({ runs: runs.lengths, area: areaOfRuns(runs), box: boxOfRuns(runs) });
-  const [ds, ts] = [detections.map(measured), truths.map(measured)];
-  const out = new Float64Array(ds.length * ts.length);
-  ds.forEach((d, i) => {
-    ts.forEach((t, j) => {
-      if (!overlap(d.box, t.box)) return;
-      const shared = intersectionOfRuns(d.runs, t.runs);
-      if (shared > 0) out[i * ts.length + j] = shared / (crowd(j) ? d.area : d.area + t.area - shared);
-    });
-  });
-  return out;
+/** A mask with what comparing it with others needs. */
+export interface MeasuredRuns extends Runs {
+  area: number;
+  box: [x: number, y: number, width: number, height: number];
 }
 
-type Box = [number, number, number, number];
-const overlap = (a: Box, b: Box) =>
+/** A mask with its area and box. */
+export const measureRuns = (runs: Runs): MeasuredRuns => ({
+  ...runs,
+  area: areaOfRuns(runs),
+  box: boxOfRuns(runs),
+});
+
+/** Intersection over union of two masks of one size; over the detection's area alone if the other is a crowd. */
+export function iouOfRuns(detection: MeasuredRuns, truth: MeasuredRuns, crowd: boolean): number {
+  if (!boxesMeet(detection.box, truth.box)) return 0;
+  const shared = intersectionOfRuns(detection.lengths, truth.lengths);
+  if (shared === 0) return 0;
+  return shared / (crowd ? detection.area : detection.area + truth.area - shared);
+}
+
+type Box = MeasuredRuns['box'];
+const boxesMeet = (a: Box, b: Box) =>
   a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3];
