@@ -48,11 +48,11 @@ export class RleError extends MetricsError {}
 /** A polygon cannot be drawn: too few points, an odd number of coordinates, or one that is out of range. */
 export class PolygonError extends MetricsError {}
 
-/** Ground truth in COCO's form cannot be evaluated: an unknown image or class, a double id, a number that is none. */
-export class CocoDataError extends MetricsError {}
+/** Ground truth cannot be evaluated: an unknown image or class, a double id, a number that is none. */
+export class GroundTruthError extends MetricsError {}
 
 /** A detection cannot be evaluated: an unknown image or class, a score or box that is no number, a mask that is missing. */
-export class CocoDetectionError extends MetricsError {}
+export class DetectionError extends MetricsError {}
 
 /** An option of an evaluation has no usable value. */
 export class EvaluationOptionError extends MetricsError {}

@@ -1,4 +1,8 @@
+export { DetectionConfusion } from './boxes/detection-confusion.ts';
+export type { FoundBox, TrueBox } from './boxes/objects.ts';
+export { type VocClassScores, type VocOptions, type VocScores, vocEvaluate } from './boxes/voc.ts';
 export { formatClassTable } from './class-table.ts';
+export { formatCocoTable } from './coco/coco-table.ts';
 export type { CocoCurveShape, CocoCurves } from './coco/curves.ts';
 export type {
   CocoAnnotation,
@@ -8,15 +12,16 @@ export type {
   CocoImage,
 } from './coco/dataset.ts';
 export { cocoEvaluate } from './coco/evaluate.ts';
+export type { CocoFigures } from './coco/figures.ts';
 export type { CocoIouType, CocoParams } from './coco/options.ts';
-export type { CocoClassScores, CocoFigures, CocoScores } from './coco/scores.ts';
+export type { CocoClassScores, CocoScores } from './coco/scores.ts';
 export { ConfusionMatrix } from './confusion-matrix.ts';
 export {
   ClassCountError,
   ClassIndexError,
-  CocoDataError,
-  CocoDetectionError,
+  DetectionError,
   EvaluationOptionError,
+  GroundTruthError,
   LengthMismatchError,
   MetricsError,
   type MetricsErrorParts,

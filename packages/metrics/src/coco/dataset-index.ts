@@ -1,4 +1,4 @@
-import { CocoDataError } from '../errors.ts';
+import { GroundTruthError } from '../errors.ts';
 import { shown } from '../mask/runs.ts';
 import type { CocoDataset, CocoImage } from './dataset.ts';
 
@@ -17,12 +17,12 @@ export interface DatasetIndex {
 /**
  * Looks through a data set's lists. The order of the images decides between detections of equal score.
  *
- * @throws CocoDataError if a list is missing, or an id is missing or double.
+ * @throws GroundTruthError if a list is missing, or an id is missing or double.
  */
 export function indexDataset(dataset: CocoDataset): DatasetIndex {
   for (const list of ['images', 'annotations', 'categories'] as const) {
     if (Array.isArray(dataset?.[list])) continue;
-    throw new CocoDataError({
+    throw new GroundTruthError({
       what: `the ground truth has no list of ${list}`,
       expected: 'an object { images, annotations, categories }',
       received: shown(dataset?.[list]),
@@ -48,7 +48,7 @@ function placesOf(kind: string, items: readonly { id: Id }[]): Map<Id, number> {
     const usable = typeof id === 'string' || Number.isFinite(id);
     if (usable && !places.has(id)) places.set(id, i);
     else {
-      throw new CocoDataError({
+      throw new GroundTruthError({
         what: usable ? `the ${kind} id ${shown(id)} occurs twice` : `${kind} entry ${i} has no usable id`,
         expected: 'an id of its own for each: a finite number, or a text',
         received: shown(id),

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { sharedData } from '../../test/shared-data.ts';
 import {
-  CocoDataError,
   type CocoDataset,
   type CocoDetection,
-  CocoDetectionError,
   type CocoFigures,
   type CocoIouType,
   cocoEvaluate,
+  DetectionError,
   EvaluationOptionError,
   encodeRle,
+  GroundTruthError,
 } from '../index.ts';
 
 interface Case {
@@ -191,13 +191,13 @@ describe('cocoEvaluate', () => {
       cocoEvaluate({ ...truth, annotations: [{ ...square, segmentation }] }, [good, { ...hit, ...change }], {
         iouType,
       });
-    expect(run).toThrow(CocoDetectionError);
+    expect(run).toThrow(DetectionError);
     expect(run).toThrow(message);
   });
 
   it('refuses detections that are no list, and one that is no object', () => {
     const run = (found: unknown) => () => cocoEvaluate(truth, found as CocoDetection[], { iouType: 'bbox' });
-    expect(run({ annotations: [hit] })).toThrow(CocoDetectionError);
+    expect(run({ annotations: [hit] })).toThrow(DetectionError);
     expect(run([null])).toThrow('detection 0 is of an unknown image');
   });
 
@@ -234,7 +234,7 @@ describe('cocoEvaluate', () => {
     ],
   ])('refuses ground truth with "%s"', (message, change, iouType) => {
     const run = () => cocoEvaluate({ ...truth, ...change }, [], { iouType });
-    expect(run).toThrow(CocoDataError);
+    expect(run).toThrow(GroundTruthError);
     expect(run).toThrow(message);
   });
 

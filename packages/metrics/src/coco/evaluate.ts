@@ -19,8 +19,8 @@ import { type CocoScores, scoresOfCurves } from './scores.ts';
  *
  * @param groundTruth All images, also those without an object: detections elsewhere are refused.
  * @param options.iouType `'bbox'` compares boxes, `'segm'` masks.
- * @throws CocoDataError if the ground truth cannot be used: double ids, unknown images or classes, numbers or masks that are none.
- * @throws CocoDetectionError if a detection cannot be used, for example by a score that is NaN; it names the detection.
+ * @throws GroundTruthError if the ground truth cannot be used: double ids, unknown images or classes, numbers or masks that are none.
+ * @throws DetectionError if a detection cannot be used, for example by a score that is NaN; it names the detection.
  * @throws EvaluationOptionError if a parameter cannot be used.
  *
  * @example

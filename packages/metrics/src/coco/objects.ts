@@ -1,4 +1,4 @@
-import { CocoDataError, CocoDetectionError, PolygonError, RleError } from '../errors.ts';
+import { DetectionError, GroundTruthError, PolygonError, RleError } from '../errors.ts';
 import { runsOfPolygons } from '../mask/polygon.ts';
 import { type Runs, runsOf, shown } from '../mask/runs.ts';
 import { type MeasuredRuns, measureRuns } from '../mask/runs-geometry.ts';
@@ -44,7 +44,7 @@ const emptyObjects = (count: number): Objects => ({
 /**
  * The true objects of a data set.
  *
- * @throws CocoDataError if an annotation cannot be used; it names the annotation.
+ * @throws GroundTruthError if an annotation cannot be used; it names the annotation.
  */
 export function trueObjects(
   { annotations }: CocoDataset,
@@ -57,7 +57,7 @@ export function trueObjects(
   annotations.forEach((annotation, i) => {
     const { id, area, bbox, iscrowd } = annotation;
     const fail: Fail = (what, expected, received) => {
-      throw new CocoDataError({
+      throw new GroundTruthError({
         what: `annotation ${shown(id)} ${what}`,
         expected,
         received: shown(received),
@@ -86,7 +86,7 @@ function trueRuns({ segmentation }: CocoAnnotation, { height, width }: CocoImage
 /**
  * Detections. One with a box and a mask has the area of its box, as in pycocotools.
  *
- * @throws CocoDetectionError if there is no list, or a detection cannot be used; it names its place in the list.
+ * @throws DetectionError if there is no list, or a detection cannot be used; it names its place in the list.
  */
 export function foundObjects(
   detections: readonly CocoDetection[],
@@ -94,7 +94,7 @@ export function foundObjects(
   type: CocoIouType,
 ): FoundObjects {
   if (!Array.isArray(detections)) {
-    throw new CocoDetectionError({
+    throw new DetectionError({
       what: 'the detections are no list',
       expected: 'an array of { image_id, category_id, score, bbox or segmentation }',
       received: shown(detections),
@@ -106,7 +106,7 @@ export function foundObjects(
     const detection = item ?? ({} as CocoDetection);
     const { score, bbox, segmentation } = detection;
     const fail: Fail = (what, expected, received) => {
-      throw new CocoDetectionError({ what: `detection ${i} ${what}`, expected, received: shown(received) });
+      throw new DetectionError({ what: `detection ${i} ${what}`, expected, received: shown(received) });
     };
     const image = place(objects, i, detection, index, fail);
     if (!Number.isFinite(score)) fail('has no usable score', 'a finite number', score);

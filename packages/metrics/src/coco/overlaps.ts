@@ -1,4 +1,4 @@
-import { CocoDetectionError } from '../errors.ts';
+import { DetectionError } from '../errors.ts';
 import { iouOfRuns } from '../mask/runs-geometry.ts';
 import type { FoundObjects, TrueObjects } from './objects.ts';
 import type { CocoIouType } from './options.ts';
@@ -37,7 +37,7 @@ function maskIou({ masks: d }: FoundObjects, { masks: t, crowd }: TrueObjects): 
   return (detection, truth) => {
     const [a, b] = [d[detection]!, t[truth]!];
     if (a.height === b.height && a.width === b.width) return iouOfRuns(a, b, crowd[truth] === 1);
-    throw new CocoDetectionError({
+    throw new DetectionError({
       what: `detection ${detection} has a mask of another size than the true masks of its image`,
       expected: `${b.height} × ${b.width}`,
       received: `${a.height} × ${a.width}`,

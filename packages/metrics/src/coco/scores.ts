@@ -1,37 +1,7 @@
 import { EvaluationOptionError } from '../errors.ts';
 import type { CocoCurves } from './curves.ts';
-import type { CocoParams } from './options.ts';
-
-/**
- * The twelve figures of COCO's evaluation. Without more said, a figure is over all areas with at most 100 detections of a class in
- * an image, and the mean over the IoU thresholds.
- */
-export interface CocoFigures<Value> {
-  /** Average precision. */
-  AP: Value;
-  /** Average precision at IoU 0.5. */
-  AP50: Value;
-  /** Average precision at IoU 0.75. */
-  AP75: Value;
-  /** Average precision of small objects: an area of at most 32² pixels. */
-  APs: Value;
-  /** Average precision of medium objects: from 32² to 96² pixels. */
-  APm: Value;
-  /** Average precision of large objects: from 96² pixels. */
-  APl: Value;
-  /** Average recall with the surest detection (the first of `maxDetections`). */
-  AR1: Value;
-  /** Average recall with the ten surest detections (the second of `maxDetections`). */
-  AR10: Value;
-  /** Average recall with the hundred surest detections (the third of `maxDetections`). */
-  AR100: Value;
-  /** Average recall of small objects. */
-  ARs: Value;
-  /** Average recall of medium objects. */
-  ARm: Value;
-  /** Average recall of large objects. */
-  ARl: Value;
-}
+import { type CocoFigures, type Figure, figures } from './figures.ts';
+import { type CocoParams, cocoAreas } from './options.ts';
 
 /** The figures of one class; `null` where it has no object that the figure is of. */
 export interface CocoClassScores extends CocoFigures<number | null> {
@@ -57,31 +27,6 @@ export interface CocoScores extends CocoFigures<number> {
    */
   precisionAt(iou: number): (number | null)[][];
 }
-
-interface Figure {
-  name: keyof CocoFigures<number>;
-  of: 'precision' | 'recall';
-  iou?: number;
-  /** Place of the area range. */
-  area: number;
-  /** Place in `maxDetections`, or the number that must be one of them. */
-  most: 0 | 1 | 2 | { detections: number };
-}
-
-const figures: readonly Figure[] = [
-  { name: 'AP', of: 'precision', area: 0, most: { detections: 100 } },
-  { name: 'AP50', of: 'precision', iou: 0.5, area: 0, most: 2 },
-  { name: 'AP75', of: 'precision', iou: 0.75, area: 0, most: 2 },
-  { name: 'APs', of: 'precision', area: 1, most: 2 },
-  { name: 'APm', of: 'precision', area: 2, most: 2 },
-  { name: 'APl', of: 'precision', area: 3, most: 2 },
-  { name: 'AR1', of: 'recall', area: 0, most: 0 },
-  { name: 'AR10', of: 'recall', area: 0, most: 1 },
-  { name: 'AR100', of: 'recall', area: 0, most: 2 },
-  { name: 'ARs', of: 'recall', area: 1, most: 2 },
-  { name: 'ARm', of: 'recall', area: 2, most: 2 },
-  { name: 'ARl', of: 'recall', area: 3, most: 2 },
-];
 
 /** The figures of curves. */
 export function scoresOfCurves(
@@ -118,6 +63,7 @@ function meanOf(
 ): number | null {
   const m = typeof most === 'number' ? most : maxDetections.indexOf(most.detections);
   if (m < 0) return null;
+  const a = Object.keys(cocoAreas).indexOf(area);
   const values = of === 'precision' ? precision : recall;
   const recalls = of === 'precision' ? shape.recallThresholds : 1;
   let sum = 0;
@@ -127,7 +73,7 @@ function meanOf(
     for (let r = 0; r < recalls; r++) {
       for (const k of classes) {
         const row = (t * recalls + r) * shape.classes + k;
-        const value = values[(row * shape.areas + area) * shape.maxDetections + m]!;
+        const value = values[(row * shape.areas + a) * shape.maxDetections + m]!;
         if (value < 0) continue;
         sum += value;
         count++;
