@@ -52,12 +52,25 @@ export { batchedNms, nms, type SoftNmsOptions, softNms } from './nms.ts';
 export type { ProposalOptions, Proposals } from './proposals.ts';
 export { type PyramidRetinaNetOptions, pyramidRetinaNet } from './pyramid-retinanet.ts';
 export { type RetinaNetOptions, retinaNet } from './retinanet.ts';
+export { type BoxHeadOptions, boxHead } from './roi/box-head.ts';
+export { type CascadeRcnnOptions, cascadeRcnn } from './roi/cascade-rcnn.ts';
+export { fasterRcnn, type MaskRcnnOptions, maskRcnn } from './roi/faster-rcnn.ts';
+export { assignLevels } from './roi/levels.ts';
+export { type MaskHeadOptions, maskHead } from './roi/mask-head.ts';
+export { type MaskTargetOptions, maskTargets } from './roi/mask-targets.ts';
+export { type PasteOptions, pasteMasks } from './roi/paste-masks.ts';
+export type { BinOptions } from './roi/pooling.ts';
+export type { RcnnOptions } from './roi/presets.ts';
+export { type PyramidRcnnOptions, pyramidRcnn, type RcnnRpnOptions } from './roi/rcnn.ts';
 export {
   type PyramidRoiAlignOptions,
   pyramidRoiAlign,
   type RoiAlignOptions,
   roiAlign,
 } from './roi/roi-align.ts';
+export { RoiHeads } from './roi/roi-heads.ts';
+export type { RoiHeadsOptions, RoiStage } from './roi/roi-options.ts';
 export type { Rois } from './roi/rois.ts';
+export { UpConv, type UpConvArgs } from './roi/up-conv.ts';
 export { type Rpn, type RpnOptions, rpn } from './rpn.ts';
 export { addObjects, type SampleOptions, type Samples, sampleMatches } from './samplers.ts';
