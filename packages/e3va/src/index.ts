@@ -1,6 +1,13 @@
 export { type ActiveBackend, type BackendChoice, useBackend } from './backend.ts';
 export { openData, TrainBatches } from './data.ts';
 export {
+  type DetectionBatch,
+  DetectionModel,
+  type DetectionModelRecipe,
+} from './detection/detection-model.ts';
+export { type DetectionEvaluation, detectImage, evaluateDetections } from './detection/evaluate.ts';
+export { type DetectedFiles, detectFiles } from './detection/predict-files.ts';
+export {
   BackendError,
   CheckpointError,
   DivergedError,
@@ -9,12 +16,11 @@ export {
   RunError,
   UsageError,
 } from './errors.ts';
-export { evaluate, predictImage } from './evaluate.ts';
 export { measureMethods, measureStep, type StepCost } from './measure-step.ts';
+export type { NamedWeight } from './named-weight.ts';
 export { AdamW, type AdamWOptions, type NamedTensor } from './optim/adamw.ts';
 export { isDecayed } from './optim/decay.ts';
 export { WeightAverage } from './optim/ema.ts';
-export { type PredictedFiles, predictFiles } from './predict-files.ts';
 export {
   createProgress,
   type Progress,
@@ -24,20 +30,29 @@ export {
 } from './progress.ts';
 export { builtInRecipes, formatRecipe, loadRecipe } from './recipe/load.ts';
 export { type ParseRecipeOptions, parseRecipe } from './recipe/parse.ts';
-export { type Recipe, type RecipeInput, recipeSchema } from './recipe/schema.ts';
-export { type ReportPicture, reportPictures } from './report/pictures.ts';
-export { type ReportData, renderReport } from './report/report.ts';
+export {
+  type DetectionInput,
+  type DetectionRecipe,
+  type Recipe,
+  recipeSchema,
+  type SegmentationInput,
+  type SegmentationRecipe,
+} from './recipe/schema.ts';
+export { type ReportData, type ReportPlot, type ReportSection, renderReport } from './report/report.ts';
 export {
   type Checkpoint,
   type CheckpointInfo,
   readCheckpoint,
   saveCheckpoint,
 } from './run/checkpoint.ts';
-export { applyCheckpoint, type LoadedRun, loadRun } from './run/load-run.ts';
-export type { EvalEntry, LogEntry, TrainEntry } from './run/log.ts';
+export { applyCheckpoint, type LoadedRun, type LoadRunOptions, loadRun } from './run/load-run.ts';
+export type { BestScore, EvalEntry, LogEntry, TrainEntry } from './run/log.ts';
 export { RunFolder } from './run/run-folder.ts';
 export { learningRateFactor, type Schedule } from './schedule.ts';
-export { type ClassInfo, type ModelRecipe, type NamedWeight, Segmenter } from './segmenter.ts';
+export { evaluate, predictImage } from './segmentation/evaluate.ts';
+export { type PredictedFiles, predictFiles } from './segmentation/predict-files.ts';
+export { type SegmentationBatch, Segmenter, type SegmenterRecipe } from './segmentation/segmenter.ts';
+export type { Batch, ClassInfo, Losses, TaskData, TaskModel, TaskScores } from './task.ts';
 export { type EncodedImage, TensorBoardWriter } from './tensorboard/writer.ts';
 export { type TrainRunOptions, type TrainRunResult, trainRun } from './train-run.ts';
-export { type Batch, Trainer, type TrainerState, type TrainSettings } from './trainer.ts';
+export { Trainer, type TrainerState, type TrainSettings } from './trainer.ts';

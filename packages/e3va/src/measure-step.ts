@@ -1,8 +1,10 @@
 import { measure } from '@e3va/highway-grad';
+import { dispose } from '@tensorflow/tfjs-core';
 import { parseRecipe } from './recipe/parse.ts';
 import type { Recipe } from './recipe/schema.ts';
-import { type ClassInfo, Segmenter } from './segmenter.ts';
-import { type Batch, Trainer } from './trainer.ts';
+import type { Batch, ClassInfo } from './task.ts';
+import { taskOf } from './tasks.ts';
+import { Trainer } from './trainer.ts';
 
 /** What one training step of a method costs. */
 export interface StepCost {
@@ -36,7 +38,8 @@ export interface StepCost {
  * const images = tf.randomNormal<tf.Rank.R4>([1, 64, 64, 3]);
  * const labels = tf.zeros<tf.Rank.R3>([1, 64, 64], 'int32');
  * const data = { classes: ['a', 'b'], ignoreIndex: 255 };
- * const costs = await measureMethods(parseRecipe(''), data, { images, labels }, { steps: 1 });
+ * const batch = { images, labels };
+ * const costs = await measureMethods(parseRecipe({}), data, batch, { steps: 1 });
  * console.log(costs.map((c) => `${c.method} ${c.peakBytes} bytes`));
  * ```
  */
@@ -50,11 +53,11 @@ export async function measureMethods(
   const costs: StepCost[] = [];
   for (const name of methods) {
     const own = name === recipe.method.name ? recipe.method : parseRecipe({ method: { name } }).method;
-    const segmenter = await Segmenter.create({ ...recipe, method: own }, data);
-    const trainer = new Trainer(segmenter, recipe.train);
+    const model = await taskOf(recipe).createModel({ ...recipe, method: own }, data);
+    const trainer = new Trainer(model, recipe.train);
     costs.push({ method: name, ...(await measureStep(trainer, batch, steps)) });
     trainer.dispose();
-    segmenter.dispose();
+    model.dispose();
   }
   return costs;
 }
@@ -66,9 +69,9 @@ export async function measureStep(
   steps = 3,
 ): Promise<Omit<StepCost, 'method'>> {
   const step = async () => {
-    const loss = trainer.step([batch]);
-    const value = (await loss.data())[0]!;
-    loss.dispose();
+    const { total, losses } = trainer.step([batch]);
+    const value = (await total.data())[0]!;
+    dispose([total, losses]);
     return value;
   };
   const loss = await step();
@@ -81,6 +84,6 @@ export async function measureStep(
     times.push(measured.milliseconds);
   }
   times.sort((a, b) => a - b);
-  const trainable = trainer.segmenter.adapted.parameters.trainable;
+  const trainable = trainer.model.adapted.parameters.trainable;
   return { trainable, peakBytes, stepBytes, milliseconds: times[Math.floor(times.length / 2)]!, loss };
 }

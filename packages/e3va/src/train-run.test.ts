@@ -18,13 +18,14 @@ import { shapeClasses, writeShapes } from '../test/shapes.ts';
 import { useBackend } from './backend.ts';
 import { openData } from './data.ts';
 import { CheckpointError, DivergedError, RecipeError } from './errors.ts';
-import { evaluate } from './evaluate.ts';
-import { type PredictedFiles, predictFiles } from './predict-files.ts';
 import { parseRecipe } from './recipe/parse.ts';
+import type { SegmentationRecipe } from './recipe/schema.ts';
 import { readCheckpoint } from './run/checkpoint.ts';
 import { applyCheckpoint, loadRun } from './run/load-run.ts';
 import { RunFolder } from './run/run-folder.ts';
-import { Segmenter } from './segmenter.ts';
+import { evaluate } from './segmentation/evaluate.ts';
+import { type PredictedFiles, predictFiles } from './segmentation/predict-files.ts';
+import { Segmenter } from './segmentation/segmenter.ts';
 import { type TrainRunOptions, trainRun } from './train-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'e3va-train-'));
@@ -69,7 +70,7 @@ describe('trainRun', () => {
     const result = await trainRun(recipe('runs/whole'), { evaluateFirst: true });
     expect(tf.memory().numTensors).toBe(before);
     expect(result).toMatchObject({ ended: 'done', steps: 6, first: { step: 0 }, last: { step: 6 } });
-    expect(result.best?.mIoU).toBeGreaterThan(0);
+    expect(result.best?.score).toBeGreaterThan(0);
     expect(result.parameters).toMatchObject({ adapter: 121344, backbone: 2797606 });
 
     const folder = RunFolder.open(join(root, 'runs', 'latest'));
@@ -94,16 +95,17 @@ describe('trainRun', () => {
   });
 
   it('is scored and used again from its folder', async () => {
-    const run = await loadRun(join(root, 'runs', 'whole'));
+    const run = await loadRun(join(root, 'runs', 'whole'), { task: 'segmentation' });
     expect(run.info).toMatchObject({ classes: shapeClasses, ignoreIndex: 255, seed: 0 });
-    const folder = await openData(run.recipe);
-    const scores = await evaluate(run.segmenter, folder.split('val'), folder);
-    expect(scores.mIoU).toBeCloseTo(run.info.best!.mIoU, 6);
+    const folder = await openData(run.recipe as SegmentationRecipe);
+    const segmenter = run.model;
+    const scores = await evaluate(segmenter, folder.split('val'), folder);
+    expect(scores.mIoU).toBeCloseTo(run.info.best!.score, 6);
 
     const out = join(root, 'out');
     const photo = join(data, 'images', 'val', 'scene-003.png');
     const written: PredictedFiles[] = [];
-    for await (const files of predictFiles(run.segmenter, [photo], out)) written.push(files);
+    for await (const files of predictFiles(segmenter, [photo], out)) written.push(files);
     expect(written).toEqual([
       {
         input: photo,
@@ -117,7 +119,7 @@ describe('trainRun', () => {
     expect(coloured!.colorType).toBe(3);
     expect([...coloured!.data]).toEqual([...grey!.data]); // a palette: the stored numbers are the classes
     expect((await readImage(written[0]!.overlay!)).width).toBe(64);
-    run.segmenter.dispose();
+    segmenter.dispose();
   });
 
   it('comes to the same weights, bit for bit, when it is stopped and resumed', async () => {
@@ -148,7 +150,7 @@ describe('trainRun', () => {
     const result = await trainRun(recipe('early', flags));
     expect(result.ended).toBe('early-stop');
     expect(result.steps).toBe(result.best!.step + 2);
-    expect(result.last!.mIoU).toBeLessThanOrEqual(result.best!.mIoU);
+    expect(result.last!.scores.mIoU).toBeLessThanOrEqual(result.best!.score);
   });
 
   it('names a divergence, and leaves the checkpoints as they were', async () => {

@@ -1,6 +1,6 @@
 import type { Progress } from './progress.ts';
 import type { Recipe } from './recipe/schema.ts';
-import type { EvalEntry, TrainEntry } from './run/log.ts';
+import type { BestScore, EvalEntry, TrainEntry } from './run/log.ts';
 import { Training } from './run/training.ts';
 
 /** What {@link trainRun} may be told besides the recipe. */
@@ -28,7 +28,7 @@ export interface TrainRunResult {
   /** All steps were made, the score rose no more, or the signal aborted. */
   ended: 'done' | 'early-stop' | 'interrupted';
   /** The best score on the validation images and its step; null without an evaluation. */
-  best: { mIoU: number; step: number } | null;
+  best: BestScore | null;
   /** Scores of the first evaluation, of the fresh model with `evaluateFirst`; undefined without an evaluation. */
   first: EvalEntry | undefined;
   /** Scores of the last evaluation. */
@@ -53,7 +53,7 @@ export interface TrainRunResult {
  *
  * const recipe = loadRecipe('upernet-nano', { data: 'my-photos', steps: '2', 'train.crop': '[64, 64]' });
  * const { best, report } = await trainRun(recipe);
- * console.log(best?.mIoU, report);
+ * console.log(best?.score, report);
  * ```
  */
 export async function trainRun(recipe: Recipe, options: TrainRunOptions = {}): Promise<TrainRunResult> {

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from './backend.ts';
 import { measureMethods } from './measure-step.ts';
 import { parseRecipe } from './recipe/parse.ts';
-import type { Recipe } from './recipe/schema.ts';
-import { Segmenter } from './segmenter.ts';
-import { type Batch, Trainer } from './trainer.ts';
+import type { SegmentationRecipe } from './recipe/schema.ts';
+import { type SegmentationBatch, Segmenter } from './segmentation/segmenter.ts';
+import { Trainer } from './trainer.ts';
 
 const info = { classes: ['a', 'b', 'c'], ignoreIndex: 255 };
-const recipeOf = (method: string, train = {}): Recipe =>
+const recipeOf = (method: string, train = {}): SegmentationRecipe =>
   parseRecipe(
     {
       head: { channels: 8, dropout: 0 },
@@ -17,7 +17,7 @@ const recipeOf = (method: string, train = {}): Recipe =>
     { flags: { method } },
   );
 
-let batch: Batch;
+let batch: SegmentationBatch;
 beforeAll(async () => {
   await useBackend('wasm');
   // labels that an image tells: the sign of one channel
@@ -31,12 +31,16 @@ beforeAll(async () => {
 });
 afterAll(() => tf.dispose([batch.images, batch.labels]));
 
-async function losses(trainer: Trainer, steps: number, batches = [batch]): Promise<number[]> {
+async function losses(
+  trainer: Trainer<SegmentationBatch>,
+  steps: number,
+  batches = [batch],
+): Promise<number[]> {
   const out: number[] = [];
   for (let i = 0; i < steps; i++) {
-    const loss = trainer.step(batches);
-    out.push((await loss.data())[0]!);
-    loss.dispose();
+    const { total } = trainer.step(batches);
+    out.push((await total.data())[0]!);
+    total.dispose();
   }
   return out;
 }
@@ -63,7 +67,7 @@ describe('Trainer', () => {
   });
 
   it('averages the gradients of several batches: twice the same batch is that batch', async () => {
-    const run = async (batches: Batch[]) => {
+    const run = async (batches: SegmentationBatch[]) => {
       const segmenter = await Segmenter.create(recipeOf('e3va'), info);
       const trainer = new Trainer(segmenter, recipeOf('e3va').train);
       const values = await losses(trainer, 2, batches);

@@ -1,20 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { DivergedError } from './errors.ts';
+import type { NamedWeight } from './named-weight.ts';
 import { addGradients, scaleGradients } from './optim/accumulate.ts';
 import { AdamW } from './optim/adamw.ts';
 import { isDecayed } from './optim/decay.ts';
 import { WeightAverage } from './optim/ema.ts';
 import type { Recipe } from './recipe/schema.ts';
 import { learningRateFactor } from './schedule.ts';
-import type { NamedWeight, Segmenter } from './segmenter.ts';
-
-/** Images and labels of one step. */
-export interface Batch {
-  /** Normalised, float32 [batch, height, width, 3]. */
-  images: tf.Tensor4D;
-  /** int32 [batch, height, width]. */
-  labels: tf.Tensor3D;
-}
+import type { Batch, Losses, TaskModel } from './task.ts';
 
 /** The part of a recipe that a {@link Trainer} reads. */
 export type TrainSettings = Pick<
@@ -23,8 +16,8 @@ export type TrainSettings = Pick<
 >;
 
 /**
- * Trains a {@link Segmenter} step by step: taps off the tape, gradients of highway and heads, AdamW, schedule, average of
- * the weights. It knows no files and no data set; {@link trainRun} adds those.
+ * Trains a {@link Segmenter} or a {@link DetectionModel} step by step: taps off the tape, gradients of highway and heads,
+ * AdamW, schedule, average of the weights. It knows no files and no data set; {@link trainRun} adds those.
  *
  * @example
  * ```ts
@@ -32,19 +25,19 @@ export type TrainSettings = Pick<
  * import { parseRecipe, Segmenter, Trainer, useBackend } from 'e3va';
  *
  * await useBackend('wasm');
- * const recipe = parseRecipe('train: { steps: 2, schedule: { warmupSteps: 0 } }');
+ * const recipe = parseRecipe({ train: { steps: 2, schedule: { warmupSteps: 0 } } });
  * const segmenter = await Segmenter.create(recipe, { classes: ['a', 'b'], ignoreIndex: 255 });
  * const trainer = new Trainer(segmenter, recipe.train);
  * const images = tf.randomNormal<tf.Rank.R4>([1, 64, 64, 3]);
  * const labels = tf.zeros<tf.Rank.R3>([1, 64, 64], 'int32');
  * for (let i = 0; i < 2; i++) {
- *   const loss = trainer.step([{ images, labels }]);
- *   console.log((await loss.data())[0]);
- *   loss.dispose();
+ *   const { total } = trainer.step([{ images, labels }]);
+ *   console.log((await total.data())[0]);
+ *   total.dispose();
  * }
  * ```
  */
-export class Trainer {
+export class Trainer<B extends Batch = Batch> {
   /** The optimiser. */
   readonly optimizer: AdamW;
   /** The average of the weights, if the recipe asks for one. */
@@ -55,11 +48,11 @@ export class Trainer {
 
   constructor(
     /** What is trained. */
-    readonly segmenter: Segmenter,
+    readonly model: TaskModel<B>,
     private readonly settings: TrainSettings,
   ) {
     const { optimizer, clipNorm, ema } = settings;
-    this.weights = segmenter.trainable();
+    this.weights = model.trainable();
     this.variables = this.weights.map(({ variable }) => variable.read() as tf.Variable);
     const byName = new Map(this.weights.map((weight, i) => [this.variables[i]!.name, weight]));
     const bodyRate = (optimizer.bodyLr ?? optimizer.lr) / optimizer.lr;
@@ -96,14 +89,15 @@ export class Trainer {
    * Makes one step: the gradients of each batch, their mean, one update.
    *
    * @param batches One batch, or several whose gradients are averaged. They are not disposed of.
-   * @returns The mean loss. It is not read back, so that a GPU need not be waited for; the caller disposes of it.
+   * @returns The mean loss and its parts. They are not read back, so that a GPU need not be waited for; the caller disposes of
+   * them.
    */
-  step(batches: readonly Batch[]): tf.Scalar {
+  step(batches: readonly B[]): Losses {
     let sum: tf.NamedTensorMap = {};
     const losses = batches.map((batch) => {
-      const { value, grads } = this.gradients(batch);
+      const { grads, ...losses } = this.gradients(batch);
       sum = addGradients(sum, grads);
-      return value;
+      return losses;
     });
     const grads = scaleGradients(sum, 1 / batches.length);
     this.optimizer.learningRate = this.learningRate();
@@ -111,16 +105,22 @@ export class Trainer {
     tf.dispose(grads);
     this.average?.update();
     this.done++;
-    if (losses.length === 1) return losses[0]!;
-    const mean = tf.tidy(() => tf.mean(tf.stack(losses)) as tf.Scalar);
-    tf.dispose(losses);
-    return mean;
+    return losses.length === 1 ? losses[0]! : meanLosses(losses);
   }
 
-  private gradients({ images, labels }: Batch): { value: tf.Scalar; grads: tf.NamedTensorMap } {
-    const taps = this.segmenter.adapted.taps(images);
+  private gradients(batch: B): Losses & { grads: tf.NamedTensorMap } {
+    const taps = this.model.adapted.taps(batch.images);
+    let parts: Losses['losses'] = {};
     try {
-      return tf.variableGrads(() => this.segmenter.loss(taps, labels), this.variables);
+      const { value, grads } = tf.variableGrads(() => {
+        const { total, losses } = this.model.loss(taps, batch);
+        parts = mapValues(losses, (loss) => tf.keep(tf.clone(loss)));
+        return total;
+      }, this.variables);
+      return { total: value, losses: parts, grads };
+    } catch (error) {
+      tf.dispose(parts);
+      throw error;
     } finally {
       tf.dispose(taps);
     }
@@ -149,7 +149,7 @@ export class Trainer {
         throw divergedModel(this.done, `${key} holds a number that is not finite`);
       tensors[key] = { shape: tensor.shape, data: Float32Array.from(data) };
     };
-    for (const { key, variable } of this.segmenter.state()) await put(`model/${key}`, variable.read());
+    for (const { key, variable } of this.model.state()) await put(`model/${key}`, variable.read());
     const keyOf = new Map(this.variables.map((v, i) => [v.name, this.weights[i]!.key]));
     for (const { name, tensor } of await this.optimizer.getWeights()) {
       const at = name.lastIndexOf('/');
@@ -165,7 +165,7 @@ export class Trainer {
   /** Restores what {@link Trainer.save} gave. The tensors must fit: whoever reads a checkpoint checks that. */
   async restore({ step, averaged, tensors }: TrainerState): Promise<void> {
     const tensorOf = (key: string) => tf.tensor(tensors[key]!.data, tensors[key]!.shape as number[]);
-    for (const { key, variable } of this.segmenter.state()) {
+    for (const { key, variable } of this.model.state()) {
       tf.tidy(() => void variable.write(tensorOf(`model/${key}`)));
     }
     const moments = this.weights.flatMap(({ key }, i) =>
@@ -189,11 +189,24 @@ export class Trainer {
     this.done = step;
   }
 
-  /** Frees the optimiser and the average; the segmenter stays. */
+  /** Frees the optimiser and the average; the model stays. */
   dispose(): void {
     this.optimizer.dispose();
     this.average?.dispose();
   }
+}
+
+/** The mean of several losses, part by part; they are disposed of. */
+function meanLosses(all: readonly Losses[]): Losses {
+  const mean = (scalars: tf.Scalar[]) => tf.tidy(() => tf.mean(tf.stack(scalars)) as tf.Scalar);
+  const total = mean(all.map((losses) => losses.total));
+  const losses = mapValues(all[0]!.losses, (_, name) => mean(all.map((one) => one.losses[name]!)));
+  for (const one of all) tf.dispose([one.total, one.losses]);
+  return { total, losses };
+}
+
+function mapValues<T, U>(object: Record<string, T>, fn: (value: T, key: string) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, fn(value, key)]));
 }
 
 /** What {@link Trainer.save} gives. */

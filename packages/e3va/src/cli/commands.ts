@@ -1,19 +1,18 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@e3va/adapter-core';
-import type { MaskFolder } from '@e3va/datasets';
-import { formatClassTable } from '@e3va/metrics';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
-import { openData } from '../data.ts';
 import { CheckpointError, UsageError } from '../errors.ts';
-import { evaluate } from '../evaluate.ts';
-import { predictFiles } from '../predict-files.ts';
 import { createProgress } from '../progress.ts';
 import { builtInRecipes, loadRecipe } from '../recipe/load.ts';
 import { parseRecipe } from '../recipe/parse.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import { formatBest } from '../run/facts.ts';
 import { loadRun } from '../run/load-run.ts';
 import { RunFolder } from '../run/run-folder.ts';
+import type { PredictOptions, TaskData, TaskScores } from '../task.ts';
+import { taskOf } from '../tasks.ts';
 import { trainRun } from '../train-run.ts';
+import { checkData } from './data-check.ts';
 import { checkFlags, recipeFlags } from './flags.ts';
 import { inspect } from './inspect.ts';
 
@@ -23,7 +22,8 @@ const recipeArgs = {
     description: `recipe: a YAML file, or ${builtInRecipes().join(', ')}`,
     valueHint: 'FILE',
   },
-  data: { type: 'string', description: 'folder of images and masks', valueHint: 'DIR' },
+  task: { type: 'string', description: 'segmentation or detection', valueHint: 'NAME' },
+  data: { type: 'string', description: 'folder of images and their annotations', valueHint: 'DIR' },
   backbone: { type: 'string', description: 'nano, or a safetensors file', valueHint: 'NAME' },
   method: { type: 'string', description: 'e3va, frozen or full', valueHint: 'NAME' },
   rank: { type: 'string', description: 'rank of the adapters', valueHint: 'N' },
@@ -46,7 +46,7 @@ interface CommandData {
 
 const train = command(
   'train',
-  'Train an adapter and a head on a folder of images and masks',
+  'Train an adapter and a head on a folder of images with masks or boxes',
   {
     ...recipeArgs,
     out: { type: 'string', description: 'folder of the run (default: runs/DATE-TIME)', valueHint: 'DIR' },
@@ -65,9 +65,7 @@ const train = command(
       signal: stop.signal,
       progress: createProgress(),
     });
-    const best = result.best
-      ? `best mIoU ${(100 * result.best.mIoU).toFixed(2)} % at step ${result.best.step}`
-      : '';
+    const best = result.best ? `best ${formatBest(result.best)}` : '';
     print([
       `${endings[result.ended]} after ${result.steps} steps; ${best}`,
       `report: ${result.report}`,
@@ -126,39 +124,31 @@ const evalCommand = command(
     ...debugArgs,
   },
   async (args) => {
-    const { recipe, info, segmenter, folder } = await loadRun(args.run, backendOf(args.backend));
-    const data = await openData(
-      args.data === undefined ? recipe : { ...recipe, data: { ...recipe.data, dir: args.data } },
-    );
+    const { recipe, info, model, folder } = await loadRun(args.run, { backend: backendOf(args.backend) });
+    const task = taskOf(recipe);
+    const { dir = recipe.data.dir } = { dir: args.data };
+    const data = await task.openData({ ...recipe, data: { ...recipe.data, dir } } as Recipe);
     checkClassCount(info.classes.length, data);
-    const split = data.split(args.split as 'val');
-    const progress = createProgress();
-    const scores = await evaluate(segmenter, split, data);
-    progress.stop();
-    print([
-      `${split.length} images of ${data.directory}, split ${args.split}`,
-      formatClassTable(scores, info.classes),
-    ]);
+    const images = data.split(args.split).length;
+    const result = await task.evaluate(model, data, args.split);
+    print([`${images} images of ${data.directory}, split ${args.split}`, scoreTable(result, info.classes)]);
     const out = args.out ?? join(folder.dir, `eval-${args.split}.json`);
-    const { perClass, ...means } = scores;
     const classes = info.classes.map((name, c) => ({
       name,
-      iou: perClass.iou[c],
-      acc: perClass.acc[c],
-      dice: perClass.dice[c],
+      ...Object.fromEntries(Object.entries(result.perClass).map(([key, values]) => [key, values[c]])),
     }));
     await writeFileAtomic(
       out,
-      `${JSON.stringify({ step: info.step, images: split.length, ...means, classes }, null, 2)}\n`,
+      `${JSON.stringify({ step: info.step, images, ...result.scores, classes }, null, 2)}\n`,
     );
     print([`scores: ${out}`]);
-    segmenter.dispose();
+    model.dispose();
   },
 );
 
 const predict = command(
   'predict',
-  'Segment photos with the best checkpoint of a run',
+  'Segment photos, or find objects in them, with the best checkpoint of a run',
   {
     run: runArg,
     images: {
@@ -167,7 +157,23 @@ const predict = command(
       required: false,
     },
     out: { type: 'string', description: 'folder for the results', default: 'predictions', valueHint: 'DIR' },
-    overlay: { type: 'boolean', description: 'also write the colours laid over the photo', default: true },
+    overlay: {
+      type: 'boolean',
+      description: 'also write the photo with the result drawn on it',
+      default: true,
+    },
+    format: {
+      type: 'string',
+      description: 'detection: coco (one results JSON) or yolo (a txt file a photo)',
+      default: 'coco',
+      valueHint: 'NAME',
+    },
+    score: {
+      type: 'string',
+      description: 'detection: least score of what is drawn and written as yolo',
+      default: '0.3',
+      valueHint: 'X',
+    },
     backend: recipeArgs.backend,
     ...debugArgs,
   },
@@ -175,15 +181,31 @@ const predict = command(
     if (args._.length === 0) {
       throw new UsageError({ what: 'no photo given', fix: 'e3va predict photo.jpg' });
     }
-    const { segmenter } = await loadRun(args.run, backendOf(args.backend));
-    for await (const { mask, index, overlay } of predictFiles(segmenter, args._, args.out, {
-      overlay: args.overlay,
-    })) {
-      print([mask, index, ...(overlay === undefined ? [] : [overlay])]);
-    }
-    segmenter.dispose();
+    const options = predictOptions(args);
+    const { model, recipe } = await loadRun(args.run, { backend: backendOf(args.backend) });
+    for await (const path of taskOf(recipe).predictFiles(model, args._, args.out, options)) print([path]);
+    model.dispose();
   },
 );
+
+function predictOptions({
+  overlay,
+  format,
+  score,
+}: {
+  overlay: boolean;
+  format: string;
+  score: string;
+}): PredictOptions {
+  if (format !== 'coco' && format !== 'yolo') {
+    throw new UsageError({ what: 'unknown --format', expected: 'coco or yolo', received: format });
+  }
+  const scoreThreshold = Number(score);
+  if (!(scoreThreshold >= 0 && scoreThreshold <= 1)) {
+    throw new UsageError({ what: 'wrong --score', expected: 'a number from 0 to 1', received: score });
+  }
+  return { overlay, format, scoreThreshold };
+}
 
 const inspectCommand = command(
   'inspect',
@@ -205,7 +227,42 @@ const inspectCommand = command(
   },
 );
 
-function checkClassCount(classes: number, data: MaskFolder): void {
+const dataCommand = defineCommand({
+  meta: { name: 'data', description: 'Look at a data folder before training' },
+  subCommands: {
+    check: command(
+      'check',
+      'Tell what is wrong in which file and line, and draw a sheet of annotated images',
+      {
+        dir: { type: 'positional', description: 'the data folder', valueHint: 'DIR', required: false },
+        format: {
+          type: 'string',
+          description: 'coco, voc, yolo or labelme, where the folder holds several',
+          valueHint: 'NAME',
+        },
+        out: {
+          type: 'string',
+          description: 'picture of annotated images',
+          default: 'contact-sheet.png',
+          valueHint: 'FILE',
+        },
+        count: { type: 'string', description: 'images on the sheet', default: '12', valueHint: 'N' },
+        ...debugArgs,
+      },
+      async ({ dir, format, out, count }) => {
+        if (dir === undefined) throw new UsageError({ what: 'no folder given', fix: 'e3va data check DIR' });
+        const recipe = parseRecipe('', {
+          flags: { task: 'detection', ...(format && { 'data.format': format }) },
+        });
+        const chosen = recipe.task === 'detection' ? recipe.data.format : undefined;
+        const options = { sheet: out, count: Number(count), ...(chosen && { format: chosen }) };
+        if (!(await checkData(dir, options, (line) => print([line])))) process.exitCode = 1;
+      },
+    ),
+  },
+});
+
+function checkClassCount(classes: number, data: TaskData): void {
   if (data.classes.length === classes) return;
   throw new CheckpointError({
     what: `${data.directory} has other classes than the run`,
@@ -221,6 +278,28 @@ function backendOf(name: string | undefined): Recipe['backend'] | undefined {
 
 function print(lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/** The scores as a table: a row a class, then each figure over all of them, in per cent. */
+function scoreTable({ scores, perClass }: TaskScores, classes: readonly string[]): string {
+  const columns = Object.entries(perClass);
+  const width = Math.max(5, ...classes.map((name) => name.length));
+  const cell = (value: number | null | undefined) =>
+    (value === null || value === undefined || Number.isNaN(value) ? '–' : (100 * value).toFixed(2)).padStart(
+      8,
+    );
+  const line = (name: string, values: (number | null | undefined)[]) =>
+    `${name.padEnd(width)}${values.map(cell).join('')}`;
+  return [
+    `${'class'.padEnd(width)}${columns.map(([name]) => name.padStart(8)).join('')}`,
+    ...classes.map((name, c) =>
+      line(
+        name,
+        columns.map(([, values]) => values[c]),
+      ),
+    ),
+    ...Object.entries(scores).map(([name, value]) => line(name, [value])),
+  ].join('\n');
 }
 
 /** A citty command whose flags are checked, and which gets the flags that set recipe keys. */
@@ -251,4 +330,5 @@ export const commands: Record<string, CommandDef<any>> = {
   eval: evalCommand,
   predict,
   inspect: inspectCommand,
+  data: dataCommand,
 };

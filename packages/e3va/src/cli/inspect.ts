@@ -1,9 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { useBackend } from '../backend.ts';
 import { openData } from '../data.ts';
 import { measureStep } from '../measure-step.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { type ClassInfo, Segmenter } from '../segmenter.ts';
+import { type ClassInfo, disposeBatch } from '../task.ts';
+import { taskOf } from '../tasks.ts';
 import { Trainer } from '../trainer.ts';
 
 /**
@@ -17,21 +17,21 @@ export async function inspect(recipe: Recipe, classes: number, print: (line: str
   const data: ClassInfo = recipe.data.dir
     ? await openData(recipe)
     : { classes: Array.from({ length: classes }, (_, i) => `class ${i}`), ignoreIndex: 255 };
-  const segmenter = await Segmenter.create(recipe, data);
-  segmenter.adapted.summary(print);
+  const model = await taskOf(recipe).createModel(recipe, data);
+  model.adapted.summary(print);
   print('');
   print('Levels');
-  for (const { name, channels, stride } of segmenter.adapted.levels) {
+  for (const { name, channels, stride } of model.adapted.levels) {
     print(`  ${name.padEnd(10)} ${String(channels).padStart(5)} channels, stride ${stride}`);
   }
-  const trainer = new Trainer(segmenter, recipe.train);
-  const { trainable } = segmenter.adapted.parameters;
+  const trainer = new Trainer(model, recipe.train);
+  const { trainable } = model.adapted.parameters;
   print(
     `Head: ${recipe.head.name}, ${data.classes.length} classes, ${(trainer.parameters - trainable).toLocaleString('en-US')} parameters`,
   );
   await printMemory(trainer, recipe, backend, print);
   trainer.dispose();
-  segmenter.dispose();
+  model.dispose();
 }
 
 async function printMemory(
@@ -40,12 +40,11 @@ async function printMemory(
   backend: string,
   print: (line: string) => void,
 ): Promise<void> {
-  const { crop, batch } = recipe.train;
-  const [height, width] = crop;
-  const images = tf.zeros<tf.Rank.R4>([1, height, width, 3]);
-  const labels = tf.zeros<tf.Rank.R3>([1, height, width], 'int32');
-  const { peakBytes, stepBytes, milliseconds } = await measureStep(trainer, { images, labels }, 1);
-  tf.dispose([images, labels]);
+  const { batch } = recipe.train;
+  const empty = taskOf(recipe).emptyBatch(recipe);
+  const [, height, width] = empty.images.shape;
+  const { peakBytes, stepBytes, milliseconds } = await measureStep(trainer, empty, 1);
+  disposeBatch(empty);
   const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
   print(
     `One training step of one image of ${height}x${width} on ${backend}: ${megabytes(peakBytes)}, ${Math.round(milliseconds)} ms; ` +

@@ -8,6 +8,7 @@ export type RecipeTree = Record<string, unknown>;
 
 /** Short flags of the command line, and the recipe key that each sets. */
 export const shortFlags: Readonly<Record<string, string>> = {
+  task: 'task',
   data: 'data.dir',
   backbone: 'backbone.name',
   method: 'method.name',

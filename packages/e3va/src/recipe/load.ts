@@ -25,14 +25,16 @@ export function builtInRecipes(): string[] {
 /**
  * Reads and validates a recipe.
  *
- * @param nameOrPath A built-in name (`upernet-nano`, `paper`), or the path of a YAML file.
+ * @param nameOrPath A built-in name (`upernet-nano`, `retinanet-nano`, …), or the path of a YAML file; by default the light
+ * recipe of the task that the flags name.
  * @param flags Flags that override keys, as on the command line.
  * @throws {@link RecipeError} if there is no such recipe, or it is wrong.
  */
 export function loadRecipe(
-  nameOrPath = 'upernet-nano',
+  nameOrPath: string | undefined = undefined,
   flags: Readonly<Record<string, string>> = {},
 ): Recipe {
+  nameOrPath ??= flags.task === 'detection' ? 'retinanet-nano' : 'upernet-nano';
   const names = builtInRecipes();
   const file = names.includes(nameOrPath) ? join(builtInDir(), `${nameOrPath}.yaml`) : nameOrPath;
   let text: string;

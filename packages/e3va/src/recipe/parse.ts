@@ -3,7 +3,15 @@ import type { z } from 'zod';
 import { RecipeError } from '../errors.ts';
 import { applyFlags, type RecipeTree } from './flags.ts';
 import { nearest, nearestKey } from './nearest.ts';
-import { type Recipe, type RecipeInput, recipeKeys, recipeSchema } from './schema.ts';
+import {
+  type DetectionInput,
+  type DetectionRecipe,
+  type Recipe,
+  recipeKeys,
+  recipeSchema,
+  type SegmentationInput,
+  type SegmentationRecipe,
+} from './schema.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -22,7 +30,7 @@ export interface ParseRecipeOptions {
 }
 
 /**
- * Validates a recipe and fills in the defaults.
+ * Validates a recipe and fills in the defaults. Without `task` it is one of segmentation.
  *
  * @param recipe YAML text, or an object.
  * @throws {@link RecipeError} for YAML that cannot be read, an unknown key or a wrong value: the message names the key, what it
@@ -36,9 +44,19 @@ export interface ParseRecipeOptions {
  * console.log(recipe.train.steps, recipe.train.optimizer.lr, recipe.method.name); // 100 0.0005 e3va
  * ```
  */
-export function parseRecipe(recipe: string | RecipeInput, options: ParseRecipeOptions = {}): Recipe {
+export function parseRecipe(recipe: DetectionInput, options?: ParseRecipeOptions): DetectionRecipe;
+export function parseRecipe(recipe: SegmentationInput, options?: ParseRecipeOptions): SegmentationRecipe;
+export function parseRecipe(
+  recipe: string | SegmentationInput | DetectionInput,
+  options?: ParseRecipeOptions,
+): Recipe;
+export function parseRecipe(
+  recipe: string | SegmentationInput | DetectionInput,
+  options: ParseRecipeOptions = {},
+): Recipe {
   const { tree, source } = typeof recipe === 'string' ? fromYaml(recipe, options.file) : { tree: recipe };
-  const input = applyFlags(withMethodName(tree as RecipeTree), options.flags ?? {});
+  const named = applyFlags(withMethodName(tree as RecipeTree), options.flags ?? {});
+  const input = { task: 'segmentation', ...named };
   const result = recipeSchema.safeParse(input);
   if (result.success) return result.data;
   throw errorOf(result.error.issues[0]!, input, source, options);
@@ -82,7 +100,7 @@ function errorOf(
   const where = line ? ` (${source.file}, line ${line})` : options.file ? ` (${options.file})` : '';
   const received = at(input, path);
   if (unknown !== undefined) {
-    const suggestion = nearestKey(dotted, recipeKeys());
+    const suggestion = nearestKey(dotted, recipeKeys(input.task as string));
     return new RecipeError({
       what: `unknown recipe key ${dotted}${where}`,
       expected: `${issue.path.length ? `one of the keys of ${issue.path.map(String).join('.')}` : 'a top-level key'}: ${siblings(issue.path, input)}`,
@@ -100,7 +118,7 @@ function errorOf(
 
 function siblings(path: Path, input: RecipeTree): string {
   const prefix = path.length ? `${path.map(String).join('.')}.` : '';
-  const names = recipeKeys()
+  const names = recipeKeys(input.task as string)
     .filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes('.'))
     .map((key) => key.slice(prefix.length));
   const method = at(input, ['method', 'name']);
@@ -129,6 +147,7 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 /** What the keys take that take one of several kinds of value. */
 const unions: Readonly<Record<string, string>> = {
+  task: 'segmentation | detection',
   'method.name': 'e3va | frozen | full',
   method: 'e3va | frozen | full, as method.name',
   'data.classes': 'a list of names, or a name for each mask value',

@@ -6,7 +6,7 @@ import { RecipeError } from '../errors.ts';
 import { builtInRecipes, formatRecipe, loadRecipe } from './load.ts';
 import { editDistance, nearest } from './nearest.ts';
 import { parseRecipe } from './parse.ts';
-import { recipeKeys } from './schema.ts';
+import { recipeKeys, type SegmentationRecipe } from './schema.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'e3va-recipe-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -40,7 +40,7 @@ describe('recipes', () => {
   });
 
   it('reads every built-in recipe, and writes one that reads the same', () => {
-    expect(builtInRecipes()).toEqual(['paper', 'upernet-nano']);
+    expect(builtInRecipes()).toContain('upernet-nano');
     for (const name of builtInRecipes()) {
       const recipe = loadRecipe(name);
       expect(parseRecipe(formatRecipe(recipe))).toEqual(recipe);
@@ -49,7 +49,11 @@ describe('recipes', () => {
     expect([train.optimizer.lr, train.optimizer.weightDecay, train.schedule.warmupSteps]).toEqual([
       6e-5, 0.01, 1500,
     ]);
-    expect([head.channels, head.aux?.weight, train.crop]).toEqual([512, 0.4, [512, 512]]);
+    expect([head.channels, (head as SegmentationRecipe['head']).aux?.weight, train.crop]).toEqual([
+      512,
+      0.4,
+      [512, 512],
+    ]);
   });
 
   it('names an unknown key, its line, and the key that was meant', () => {
@@ -57,7 +61,7 @@ describe('recipes', () => {
     expect(messageOf(() => parseRecipe(text, { file: 'my.yaml' }))).toBe(
       [
         'unknown recipe key train.optimzer (my.yaml, line 3)',
-        `  expected: one of the keys of train: ${recipeKeys()
+        `  expected: one of the keys of train: ${recipeKeys('segmentation')
           .filter((k) => /^train\.[a-zA-Z]+$/.test(k))
           .map((k) => k.slice(6))
           .join(', ')}`,

@@ -33,35 +33,29 @@ pre { margin: 0; font: 13px/1.45 ui-monospace, monospace; white-space: pre-wrap;
 /** Script of the report: reads the numbers out of the page and draws the curves. */
 export const reportScript = `
 (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
+  const plots = JSON.parse(document.getElementById('data').textContent);
   const axis = { stroke: '#5b6672', grid: { stroke: '#eceff2' }, ticks: { stroke: '#d9dee4' }, font: '11px system-ui' };
-  const draw = (id, title, steps, series, values) => {
-    const target = document.getElementById(id);
-    if (steps.length === 0) { target.remove(); return; }
-    const width = target.clientWidth;
-    const few = steps.length < 40;
-    const plot = new uPlot({
-      title, width, height: 240,
-      scales: { x: { time: false } },
-      axes: [{ ...axis }, { ...axis, size: 62, ...(values && { values }) }],
-      series: [{ label: 'step' }, ...series.map(({ label, stroke }) => ({ label, stroke, width: 1.5, points: { show: few } }))],
-    }, [steps, ...series.map((s) => s.values)], target);
-    addEventListener('resize', () => plot.setSize({ width: target.clientWidth, height: 240 }));
-  };
+  const colors = ['#2563eb', '#15803d', '#b45309', '#7c3aed', '#be123c', '#0e7490', '#a16207', '#4b5563'];
   const smooth = (values) => {
     let mean = values[0];
     return values.map((v) => (mean = 0.9 * mean + 0.1 * v));
   };
-  const { train, eval: val } = data;
-  draw('loss', 'Loss', train.step, [
-    { label: 'loss', stroke: '#a8c1f5', values: train.loss },
-    { label: 'smoothed', stroke: '#2563eb', values: smooth(train.loss) },
-  ]);
-  draw('lr', 'Learning rate', train.step, [{ label: 'lr', stroke: '#b45309', values: train.lr }],
-    (_, ticks) => ticks.map((v) => (v === 0 ? '0' : v.toExponential(1))));
-  draw('miou', 'Validation', val.step, [
-    { label: 'mIoU', stroke: '#15803d', values: val.mIoU },
-    { label: 'pixel accuracy', stroke: '#a1a1aa', values: val.aAcc },
-  ]);
+  const ticks = (_, values) => values.map((v) => (v !== 0 && Math.abs(v) < 1e-3 ? v.toExponential(1) : String(+v.toFixed(6))));
+  for (const { id, title, axis: label, x, series, smoothed } of plots) {
+    const target = document.getElementById(id);
+    if (x.length === 0) { target.remove(); continue; }
+    const lines = series.map((s, i) => ({ ...s, stroke: colors[i % colors.length] }));
+    if (smoothed) {
+      lines.push({ ...lines[0], label: 'smoothed', values: smooth(lines[0].values) });
+      lines[0] = { ...lines[0], stroke: '#a8c1f5' };
+    }
+    const plot = new uPlot({
+      title, width: target.clientWidth, height: 240,
+      scales: { x: { time: false } },
+      axes: [{ ...axis }, { ...axis, size: 62, values: ticks }],
+      series: [{ label }, ...lines.map(({ label, stroke }) => ({ label, stroke, width: 1.5, points: { show: x.length < 40 } }))],
+    }, [x, ...lines.map((s) => s.values)], target);
+    addEventListener('resize', () => plot.setSize({ width: target.clientWidth, height: 240 }));
+  }
 })();
 `;

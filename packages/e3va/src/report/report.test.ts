@@ -1,14 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import type { LogEntry } from '../run/log.ts';
 import { escapeHtml, scriptJson } from './escape.ts';
+import { pictureTable } from './pictures-table.ts';
 import { renderReport } from './report.ts';
 
 const hostile = '</script><script>alert(1)</script><b title="x">&\u2028';
 
 const log: LogEntry[] = [
-  { type: 'train', step: 1, loss: 2, lr: 0.1, ms: 5, imagesPerSecond: 1, rss: 1 },
-  { type: 'eval', step: 1, mIoU: 0.25, aAcc: 0.5, mAcc: 0.4, best: true, iou: [0.5, null], acc: [1, null] },
-  { type: 'eval', step: 2, mIoU: 0.2, aAcc: 0.5, mAcc: 0.4, best: false, iou: [0.4, 0], acc: [1, 0] },
+  { type: 'train', step: 1, loss: 2, losses: { box: 0.5 }, lr: 0.1, ms: 5, imagesPerSecond: 1, rss: 1 },
+  {
+    type: 'eval',
+    step: 1,
+    best: true,
+    metric: 'mIoU',
+    scores: { mIoU: 0.25, aAcc: 0.5 },
+    perClass: { IoU: [0.5, null], Acc: [1, null] },
+  },
+  {
+    type: 'eval',
+    step: 2,
+    best: false,
+    metric: 'mIoU',
+    scores: { mIoU: 0.2, aAcc: 0.5 },
+    perClass: { IoU: [0.4, 0], Acc: [1, 0] },
+  },
 ];
 const page = renderReport({
   title: hostile,
@@ -16,7 +31,12 @@ const page = renderReport({
   recipe: hostile,
   classes: ['ground', hostile],
   log,
-  pictures: [{ name: hostile, image: 'data:a', truth: 'data:b', prediction: 'data:c', overlay: 'data:d' }],
+  sections: [
+    {
+      title: hostile,
+      html: pictureTable(['Image', hostile], [{ name: hostile, pictures: ['data:a', 'data:b'] }]),
+    },
+  ],
 });
 
 describe('renderReport', () => {
@@ -24,7 +44,7 @@ describe('renderReport', () => {
     expect(page).toContain('uPlot=function');
     expect(page).toMatch(/\.uplot[,{ ]/);
     const loaded = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map((m) => m[1]!);
-    expect(loaded).toEqual(['data:a', 'data:b', 'data:c', 'data:d']);
+    expect(loaded).toEqual(['data:a', 'data:b']);
     expect(page).not.toMatch(/@import|url\(/);
   });
 
@@ -38,19 +58,29 @@ describe('renderReport', () => {
 
   it('carries the curves, and the table of the best evaluation', () => {
     const json = /id="data">(.*?)<\/script>/s.exec(page)![1]!;
-    expect(JSON.parse(json)).toEqual({
-      train: { step: [1], loss: [2], lr: [0.1] },
-      eval: { step: [1, 2], mIoU: [0.25, 0.2], aAcc: [0.5, 0.5] },
-    });
-    expect(page).toContain('after step 1, in per cent');
+    expect(JSON.parse(json)).toMatchObject([
+      { id: 'plot-0-0', title: 'Loss', x: [1], series: [{ label: 'loss', values: [2] }] },
+      { id: 'plot-0-1', x: [1], series: [{ label: 'box', values: [0.5] }] },
+      { id: 'plot-0-2', title: 'Learning rate', series: [{ values: [0.1] }] },
+      {
+        id: 'plot-0-3',
+        x: [1, 2],
+        series: [
+          { label: 'mIoU', values: [0.25, 0.2] },
+          { label: 'aAcc', values: [0.5, 0.5] },
+        ],
+      },
+    ]);
+    for (const { id } of JSON.parse(json)) expect(page).toContain(`<div id="${id}">`);
+    expect(page).toContain('after step 1, in per cent: mIoU 25.0, aAcc 50.0.');
     expect(page).toMatch(/<td>50\.0<\/td><td>100\.0<\/td>/);
     expect(page).toMatch(/<td>–<\/td><td>–<\/td>/);
   });
 
   it('says so when there was no evaluation', () => {
-    const bare = renderReport({ title: 'a', facts: [], recipe: '', classes: [], log: [], pictures: [] });
+    const bare = renderReport({ title: 'a', facts: [], recipe: '', classes: [], log: [], sections: [] });
     expect(bare).toContain('There was no evaluation.');
-    expect(bare).toContain('There are no validation images.');
+    expect(pictureTable(['Image'], [])).toContain('There are no validation images.');
   });
 });
 

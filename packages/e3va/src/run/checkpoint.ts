@@ -2,13 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { decodeSafetensors, encodeSafetensors, writeFileAtomic } from '@e3va/adapter-core';
 import { CheckpointError } from '../errors.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import type { Segmenter } from '../segmenter.ts';
+import type { TaskModel } from '../task.ts';
 import type { TrainerState } from '../trainer.ts';
+import type { BestScore } from './log.ts';
 
 /** What a checkpoint says of itself, in the metadata of its safetensors file. */
 export interface CheckpointInfo {
   /** Version of the format. */
-  format: 1;
+  format: 2;
   /** Steps done. */
   step: number;
   /** Updates of the average of the weights. */
@@ -16,11 +17,14 @@ export interface CheckpointInfo {
   /** Seed of the run: with the step, the whole state of its random numbers. */
   seed: number;
   /** Best score so far, at which step, and evaluations since without a better one. */
-  best: { mIoU: number; step: number } | null;
+  best: BestScore | null;
   sinceBest: number;
   /** Name of each class. */
   classes: string[];
-  ignoreIndex: number;
+  /** Segmentation: label of the pixels that do not count. */
+  ignoreIndex?: number;
+  /** Detection: the number of each class in COCO files. */
+  categoryIds?: number[];
   /** Identifies the backbone's weights. */
   backbone: string;
   recipe: Recipe;
@@ -58,10 +62,10 @@ export function readCheckpoint(path: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
   const text = metadata[metadataKey];
   const info = text === undefined ? undefined : (JSON.parse(text) as CheckpointInfo);
-  if (info?.format !== 1) {
+  if (info?.format !== 2) {
     throw new CheckpointError({
       what: `${path} is no checkpoint of e3va train`,
-      expected: 'a safetensors file with the metadata key e3va, format 1',
+      expected: 'a safetensors file with the metadata key e3va, format 2',
       received: info
         ? `format ${info.format}`
         : `the metadata keys ${Object.keys(metadata).join(', ') || '(none)'}`,
@@ -76,16 +80,16 @@ export function readCheckpoint(path: string): Checkpoint {
  *
  * @throws {@link CheckpointError} that names the first difference.
  */
-export function checkFits({ info, tensors }: Checkpoint, segmenter: Segmenter): void {
-  if (info.backbone !== segmenter.backboneId) {
+export function checkFits({ info, tensors }: Checkpoint, model: TaskModel): void {
+  if (info.backbone !== model.backboneId) {
     throw new CheckpointError({
       what: 'the checkpoint was trained on another backbone',
       expected: info.backbone,
-      received: segmenter.backboneId,
+      received: model.backboneId,
       fix: `use the weights of backbone.name: ${info.recipe.backbone.name} that it was trained with`,
     });
   }
-  for (const { key, variable } of segmenter.state()) {
+  for (const { key, variable } of model.state()) {
     const { shape } = variable;
     const found = tensors[`model/${key}`];
     if (found && found.shape.join() === shape.join()) continue;

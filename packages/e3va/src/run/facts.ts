@@ -1,5 +1,6 @@
 import { formatSeconds } from '../progress.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { BestScore } from './log.ts';
 
 /** What a run has come to. */
 export interface RunSummary {
@@ -9,7 +10,7 @@ export interface RunSummary {
   backend: string;
   /** Steps done in all. */
   steps: number;
-  best: { mIoU: number; step: number } | null;
+  best: BestScore | null;
   imagesPerSecond: number;
   /** Milliseconds of this process's part of the run. */
   milliseconds: number;
@@ -20,8 +21,11 @@ export function runFacts(summary: RunSummary): [string, string][] {
   const { recipe, parameters, best } = summary;
   const { method, backbone, head, train } = recipe;
   return [
-    ['Model', `${backbone.name}, ${method.name}, ${head.name} ${head.channels}`],
-    ['Best mIoU', best ? `${(100 * best.mIoU).toFixed(2)} % at step ${best.step}` : 'not measured'],
+    [
+      'Model',
+      [backbone.name, method.name, head.name, 'preset' in head ? head.preset : head.channels].join(', '),
+    ],
+    ['Best score', best ? formatBest(best) : 'not measured'],
     ['Steps', `${summary.steps} of ${train.steps}, batch ${train.batch * train.accumulate}`],
     ['Trained in the backbone', trainedShare(parameters)],
     ['Trained in the head', parameters.heads.toLocaleString('en-US')],
@@ -31,6 +35,11 @@ export function runFacts(summary: RunSummary): [string, string][] {
     ['Time', formatSeconds(summary.milliseconds / 1000)],
     ['Date', new Date().toISOString().slice(0, 16).replace('T', ' ')],
   ];
+}
+
+/** `mIoU 47.87 % at step 800` */
+export function formatBest({ metric, score, step }: BestScore): string {
+  return `${metric} ${(100 * score).toFixed(2)} % at step ${step}`;
 }
 
 /** `121,344 of 2,797,606 (4.34 %)` */

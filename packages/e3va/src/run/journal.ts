@@ -20,8 +20,8 @@ export class RunJournal {
   steps(entries: readonly TrainEntry[]): void {
     const { step, imagesPerSecond, rss } = entries.at(-1)!;
     this.folder.append(entries);
-    for (const { step, loss, lr } of entries) {
-      this.board.scalars(step, { 'train/loss': loss, 'train/lr': lr });
+    for (const { step, loss, losses, lr } of entries) {
+      this.board.scalars(step, { 'train/loss': loss, ...named('train/', losses), 'train/lr': lr });
     }
     this.board.scalars(step, {
       'train/images_per_second': imagesPerSecond,
@@ -34,12 +34,12 @@ export class RunJournal {
 
   /** An evaluation. */
   evaluation(entry: EvalEntry): void {
-    const { step, mIoU, aAcc, mAcc, best } = entry;
+    const { step, scores, best } = entry;
     this.folder.append([entry]);
-    this.board.scalars(step, { 'val/mIoU': mIoU, 'val/aAcc': aAcc, 'val/mAcc': mAcc });
-    const percent = (x: number) => `${(100 * x).toFixed(2)} %`;
-    const mark = best ? ', the best so far' : '';
-    this.progress.line(`step ${step}: mIoU ${percent(mIoU)}, pixels ${percent(aAcc)}${mark}`);
+    this.board.scalars(step, named('val/', scores));
+    const shown = Object.entries(scores).slice(0, 3);
+    const text = shown.map(([name, value]) => `${name} ${(100 * value).toFixed(2)} %`).join(', ');
+    this.progress.line(`step ${step}: ${text}${best ? ', the best so far' : ''}`);
     this.onEntry(entry);
   }
 
@@ -47,4 +47,9 @@ export class RunJournal {
   picture(step: number, image: EncodedImage): void {
     this.board.image(step, 'val/prediction', image);
   }
+}
+
+/** The values with a prefix before each name. */
+function named(prefix: string, values: Readonly<Record<string, number>> = {}): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
 }

@@ -2,19 +2,16 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { writeFileAtomic } from '@e3va/adapter-core';
-import type { MaskFolder, SegmentationSplit } from '@e3va/datasets';
-import type { SegmentationScores } from '@e3va/metrics';
-import type * as tf from '@tensorflow/tfjs-core';
-import { stack, tidy } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { useBackend } from '../backend.ts';
 import { openData, TrainBatches } from '../data.ts';
 import { CheckpointError, DivergedError } from '../errors.ts';
-import { evaluate } from '../evaluate.ts';
 import { formatRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { reportPictures, tensorboardPicture } from '../report/pictures.ts';
+import { encodedPicture } from '../report/pictures.ts';
 import { renderReport } from '../report/report.ts';
-import { Segmenter } from '../segmenter.ts';
+import type { Losses, Task, TaskData, TaskModel, TaskScores } from '../task.ts';
+import { taskOf } from '../tasks.ts';
 import type { TrainRunOptions, TrainRunResult } from '../train-run.ts';
 import { divergedLoss, divergedModel, Trainer } from '../trainer.ts';
 import {
@@ -27,33 +24,36 @@ import {
 import { peakRss, runFacts, trainedShare } from './facts.ts';
 import { RunJournal } from './journal.ts';
 import { applyCheckpoint } from './load-run.ts';
-import type { EvalEntry, TrainEntry } from './log.ts';
+import type { BestScore, EvalEntry, TrainEntry } from './log.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** One training run: a {@link Trainer} with its data and its folder. */
 export class Training {
   private readonly journal: RunJournal;
   private readonly began = Date.now();
-  private best: CheckpointInfo['best'] = null;
+  private readonly task: Task;
+  private best: BestScore | null = null;
   private sinceBest = 0;
   private first: EvalEntry | undefined;
   private last: EvalEntry | undefined;
   private savedStep = -1;
-  private readonly val: SegmentationSplit | undefined;
-  private pending: tf.Scalar[] = [];
+  private readonly val: { length: number } | undefined;
+  private pending: Losses[] = [];
   private chunkBegan = performance.now();
   private speed = 0;
 
   private constructor(
     private readonly recipe: Recipe,
     private readonly options: TrainRunOptions,
-    private readonly data: MaskFolder,
+    private readonly data: TaskData,
     private readonly folder: RunFolder,
-    private readonly segmenter: Segmenter,
+    private readonly model: TaskModel,
     private readonly trainer: Trainer,
     private readonly backend: string,
   ) {
-    this.val = data.splits.includes('val') ? data.split('val') : undefined;
+    this.task = taskOf(recipe);
+    const val = data.splits.includes('val') ? data.split('val') : undefined;
+    this.val = val && val.length > 0 ? val : undefined;
     this.journal = new RunJournal(folder, options.progress, options.onEntry);
   }
 
@@ -65,17 +65,17 @@ export class Training {
     const earlier = options.resume === undefined ? undefined : RunFolder.open(options.resume);
     const checkpoint = earlier && readCheckpoint(earlier.checkpointPath('last'));
     if (checkpoint) checkClasses(checkpoint.info, data);
-    const segmenter = await Segmenter.create(recipe, data);
-    const trainer = new Trainer(segmenter, recipe.train);
+    const model = await taskOf(recipe).createModel(recipe, data);
+    const trainer = new Trainer(model, recipe.train);
     try {
       if (checkpoint) await restore(trainer, checkpoint);
       const folder = earlier ?? RunFolder.create(recipe);
-      const run = new Training(recipe, options, data, folder, segmenter, trainer, backend.name);
+      const run = new Training(recipe, options, data, folder, model, trainer, backend.name);
       if (checkpoint) await run.takeUp(checkpoint.info);
       return run;
     } catch (error) {
       trainer.dispose();
-      segmenter.dispose();
+      model.dispose();
       throw error;
     }
   }
@@ -136,20 +136,18 @@ export class Training {
     const { pending, trainer } = this;
     if (pending.length === 0) return;
     this.pending = [];
-    const all = tidy(() => stack(pending));
-    const losses = (await all.data()) as Float32Array;
-    for (const tensor of [all, ...pending]) tensor.dispose();
-    const ms = (performance.now() - this.chunkBegan) / losses.length;
+    const values = await readLosses(pending);
+    const ms = (performance.now() - this.chunkBegan) / values.length;
     const { batch, accumulate } = this.recipe.train;
     this.speed = (1000 * batch * accumulate) / ms;
     const rss = process.memoryUsage.rss();
-    const firstStep = trainer.steps - losses.length + 1;
-    const entries = Array.from(losses, (loss, i): TrainEntry => {
+    const firstStep = trainer.steps - values.length + 1;
+    const entries = values.map((loss, i): TrainEntry => {
       const step = firstStep + i;
       return {
         type: 'train',
         step,
-        loss,
+        ...loss,
         lr: trainer.learningRate(step - 1),
         ms,
         imagesPerSecond: this.speed,
@@ -167,11 +165,13 @@ export class Training {
     const { val, trainer } = this;
     if (!val) return;
     const step = trainer.steps;
-    const scores = await trainer.withAverage(() => this.score(val));
-    const better = scores.mIoU > (this.best?.mIoU ?? Number.NEGATIVE_INFINITY);
-    const entry = evalEntry(step, scores, better && step > 0);
+    const result = await trainer.withAverage(() => this.score());
+    const { metric, scores } = result;
+    const score = scores[metric]!;
+    const better = score > (this.best?.score ?? Number.NEGATIVE_INFINITY);
+    const entry: EvalEntry = { type: 'eval', step, best: better && step > 0, ...result };
     if (step > 0) {
-      if (better) this.best = { mIoU: scores.mIoU, step };
+      if (better) this.best = { metric, score, step };
       this.sinceBest = better ? 0 : this.sinceBest + 1;
       if (better) await this.save('best');
     }
@@ -181,14 +181,14 @@ export class Training {
     this.chunkBegan = performance.now();
   }
 
-  private async score(val: SegmentationSplit): Promise<SegmentationScores> {
-    const { segmenter, trainer, journal } = this;
+  private async score(): Promise<TaskScores> {
+    const { task, model, data, trainer, journal } = this;
     try {
-      const scores = await evaluate(segmenter, val, this.data);
-      if (val.length > 0) journal.picture(trainer.steps, await tensorboardPicture(segmenter, val));
+      const scores = await task.evaluate(model, data, 'val');
+      journal.picture(trainer.steps, await encodedPicture(await task.picture(model, data, 'val')));
       return scores;
     } catch (error) {
-      if (error instanceof DivergedError) throw divergedModel(trainer.steps, 'the logits are not finite');
+      if (error instanceof DivergedError) throw divergedModel(trainer.steps, 'its outputs are not finite');
       throw error;
     }
   }
@@ -198,15 +198,16 @@ export class Training {
     if (which === 'last' && this.savedStep === trainer.steps) return;
     const { tensors, step, averaged } = await trainer.save();
     const info: CheckpointInfo = {
-      format: 1,
+      format: 2,
       step,
       averaged,
       seed: this.recipe.train.seed,
       best: this.best,
       sinceBest: this.sinceBest,
       classes: [...this.data.classes],
-      ignoreIndex: this.data.ignoreIndex,
-      backbone: this.segmenter.backboneId,
+      ...(this.data.ignoreIndex !== undefined && { ignoreIndex: this.data.ignoreIndex }),
+      ...(this.data.categoryIds && { categoryIds: [...this.data.categoryIds] }),
+      backbone: this.model.backboneId,
       recipe: this.recipe,
     };
     await saveCheckpoint(this.folder.checkpointPath(which), { info, tensors });
@@ -214,17 +215,17 @@ export class Training {
   }
 
   private async writeReport(): Promise<void> {
-    const { folder, segmenter, val, trainer } = this;
+    const { task, data, folder, model, val, trainer } = this;
     const shown = this.best && this.best.step !== trainer.steps ? 'best' : 'last';
-    applyCheckpoint(segmenter, readCheckpoint(folder.checkpointPath(shown)));
-    const pictures = val ? await reportPictures(segmenter, val) : [];
+    applyCheckpoint(model, readCheckpoint(folder.checkpointPath(shown)));
+    const sections = val ? await task.reportSections(model, data, 'val') : [];
     const html = renderReport({
       title: basename(folder.dir),
       facts: this.facts(),
       recipe: formatRecipe(this.recipe),
-      classes: this.data.classes,
+      classes: data.classes,
       log: folder.log(),
-      pictures,
+      sections,
     });
     await writeFileAtomic(folder.reportPath, html);
   }
@@ -244,7 +245,7 @@ export class Training {
   }
 
   private parameters(): TrainRunResult['parameters'] {
-    const { trainable, total } = this.segmenter.adapted.parameters;
+    const { trainable, total } = this.model.adapted.parameters;
     return { adapter: trainable, heads: this.trainer.parameters - trainable, backbone: total };
   }
 
@@ -267,9 +268,9 @@ export class Training {
   /** Frees the model and the optimiser. */
   close(): void {
     this.journal.progress.stop();
-    for (const tensor of this.pending) tensor.dispose();
+    for (const losses of this.pending) tf.dispose([losses.total, losses.losses]);
     this.trainer.dispose();
-    this.segmenter.dispose();
+    this.model.dispose();
   }
 }
 
@@ -280,23 +281,30 @@ function withAbsolutePaths(recipe: Recipe): Recipe {
     ...recipe,
     data: data.dir === undefined ? data : { ...data, dir: resolve(data.dir) },
     backbone: existsSync(backbone.name) ? { ...backbone, name: resolve(backbone.name) } : backbone,
-  };
+  } as Recipe;
 }
 
-function evalEntry(
-  step: number,
-  { mIoU, aAcc, mAcc, perClass }: SegmentationScores,
-  best: boolean,
-): EvalEntry {
-  return { type: 'eval', step, mIoU, aAcc, mAcc, best, iou: perClass.iou, acc: perClass.acc };
+/** Reads the losses of some steps back at once, and disposes of them. */
+async function readLosses(steps: readonly Losses[]): Promise<Pick<TrainEntry, 'loss' | 'losses'>[]> {
+  const names = Object.keys(steps[0]!.losses);
+  const all = tf.tidy(() =>
+    tf.stack(steps.flatMap(({ total, losses }) => [total, ...names.map((name) => losses[name]!)])),
+  );
+  const values = await all.data();
+  tf.dispose([all, ...steps.flatMap(({ total, losses }) => [total, ...Object.values(losses)])]);
+  return steps.map((_, i) => {
+    const [loss, ...parts] = values.slice(i * (1 + names.length), (i + 1) * (1 + names.length));
+    const losses = Object.fromEntries(names.map((name, n) => [name, parts[n]!]));
+    return { loss: loss!, ...(names.length > 0 && { losses }) };
+  });
 }
 
 async function restore(trainer: Trainer, { info, tensors }: Checkpoint): Promise<void> {
-  checkFits({ info, tensors }, trainer.segmenter);
+  checkFits({ info, tensors }, trainer.model);
   await trainer.restore({ ...info, tensors });
 }
 
-function checkClasses(info: CheckpointInfo, data: MaskFolder): void {
+function checkClasses(info: CheckpointInfo, data: TaskData): void {
   if (info.classes.join('\n') === data.classes.join('\n')) return;
   throw new CheckpointError({
     what: 'the data have other classes than the run',

@@ -2,8 +2,9 @@ import { imageTensor, type RgbImage, type SegmentationSplit } from '@e3va/datase
 import { ConfusionMatrix, type SegmentationScores } from '@e3va/metrics';
 import { argmaxLabels } from '@e3va/seg-heads';
 import * as tf from '@tensorflow/tfjs-core';
-import { DivergedError } from './errors.ts';
-import type { ClassInfo, Segmenter } from './segmenter.ts';
+import { DivergedError } from '../errors.ts';
+import type { ClassInfo } from '../task.ts';
+import type { Segmenter } from './segmenter.ts';
 
 /**
  * The class of each pixel of an image, row by row.
@@ -27,19 +28,17 @@ export async function predictImage(segmenter: Segmenter, image: RgbImage): Promi
 /**
  * Scores a segmenter on every image of a split, at the images' own size.
  *
- * @param onImage Called after each image.
+ * @param info Number of classes and ignored label, where they are not those of the training data.
  */
 export async function evaluate(
   segmenter: Segmenter,
   split: SegmentationSplit,
-  { classes, ignoreIndex }: ClassInfo,
-  onImage: (done: number, total: number) => void = () => {},
+  { classes, ignoreIndex }: ClassInfo = segmenter.info,
 ): Promise<SegmentationScores> {
   const matrix = new ConfusionMatrix(classes.length, ignoreIndex);
   for (let i = 0; i < split.length; i++) {
     const { image, mask } = await split.load(i);
     matrix.add(await predictImage(segmenter, image), mask.data);
-    onImage(i + 1, split.length);
   }
   return matrix.result();
 }

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LabelMap, overlay, paletteColors, readImage, writeMask, writePng } from '@e3va/datasets';
+import { findImages, outputNames } from '../inputs.ts';
+import { attempt } from '../run/attempt.ts';
 import { predictImage } from './evaluate.ts';
-import { findImages, outputNames } from './inputs.ts';
-import { attempt } from './run/attempt.ts';
 import type { Segmenter } from './segmenter.ts';
 
 /** The files that {@link predictFiles} wrote for one image. */

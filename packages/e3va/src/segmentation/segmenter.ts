@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { type Adapted, adapt, e3va, frozen, full, type Method } from '@e3va/adapter-core';
+import type { Adapted } from '@e3va/adapter-core';
 import {
   argmaxLabels,
   fcnHead,
@@ -8,30 +7,22 @@ import {
   uperNet,
   wholeInference,
 } from '@e3va/seg-heads';
-import { loadSwin } from '@e3va/swin';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
-import type { Recipe } from './recipe/schema.ts';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { loadBackbone } from '../backbone.ts';
+import { type NamedWeight, namedWeights } from '../named-weight.ts';
+import type { SegmentationRecipe } from '../recipe/schema.ts';
+import type { Batch, ClassInfo, Losses, TaskModel } from '../task.ts';
 
-/** The parts of a recipe that a model is made from. */
-export type ModelRecipe = Pick<Recipe, 'backbone' | 'method' | 'head' | 'eval'> & {
-  train: Pick<Recipe['train'], 'seed'>;
+/** The parts of a recipe that a segmenter is made from. */
+export type SegmenterRecipe = Pick<SegmentationRecipe, 'backbone' | 'method' | 'head' | 'eval'> & {
+  train: Pick<SegmentationRecipe['train'], 'seed'>;
 };
 
-/** What a model must know of the data. */
-export interface ClassInfo {
-  /** Name of each class, by class index. */
-  classes: readonly string[];
-  /** Label of the pixels that do not count. */
-  ignoreIndex: number;
-}
-
-/** A weight of the model under a name that is the same in every process. */
-export interface NamedWeight {
-  /** `adapter/…`, `head/…` or `aux/…`, then layer and weight. */
-  key: string;
-  part: 'adapter' | 'head' | 'aux';
-  variable: LayerVariable;
+/** Images and labels of one step. */
+export interface SegmentationBatch extends Batch {
+  /** int32 [batch, height, width]. */
+  labels: tf.Tensor3D;
 }
 
 /**
@@ -42,11 +33,11 @@ export interface NamedWeight {
  * import { parseRecipe, Segmenter, useBackend } from 'e3va';
  *
  * await useBackend('wasm');
- * const segmenter = await Segmenter.create(parseRecipe(''), { classes: ['sky', 'road'], ignoreIndex: 255 });
+ * const segmenter = await Segmenter.create(parseRecipe({}), { classes: ['sky', 'road'], ignoreIndex: 255 });
  * console.log(segmenter.adapted.levels.map((level) => level.stride)); // [4, 8, 16, 32]
  * ```
  */
-export class Segmenter {
+export class Segmenter implements TaskModel<SegmentationBatch> {
   private constructor(
     /** The backbone with its method. */
     readonly adapted: Adapted,
@@ -56,8 +47,10 @@ export class Segmenter {
     readonly aux: LayersModel | undefined,
     /** Identifies the backbone's weights as they were loaded. */
     readonly backboneId: string,
-    private readonly recipe: ModelRecipe,
-    private readonly data: ClassInfo,
+    /** What it was made from. */
+    readonly recipe: SegmenterRecipe,
+    /** Classes and ignored label. */
+    readonly info: ClassInfo,
   ) {}
 
   /**
@@ -65,13 +58,11 @@ export class Segmenter {
    *
    * @param base A backbone to use in place of the recipe's.
    */
-  static async create(recipe: ModelRecipe, data: ClassInfo, base?: LayersModel): Promise<Segmenter> {
-    const backbone = base ?? (await loadSwin(recipe.backbone.name));
-    const id = await backboneIdOf(backbone);
+  static async create(recipe: SegmenterRecipe, info: ClassInfo, base?: LayersModel): Promise<Segmenter> {
     const { seed } = recipe.train;
     const { head } = recipe;
-    const classes = data.classes.length;
-    const adapted = adapt(backbone, methodOf(recipe.method, seed));
+    const classes = info.classes.length;
+    const { adapted, id } = await loadBackbone(recipe, seed, base);
     const { levels } = adapted;
     const upernet = uperNet({
       levels,
@@ -91,12 +82,12 @@ export class Segmenter {
         dropout: head.dropout,
         seed: seed + 1,
       });
-    return new Segmenter(adapted, upernet, aux, id, recipe, data);
+    return new Segmenter(adapted, upernet, aux, id, recipe, info);
   }
 
   /** Number of classes. */
   get classes(): number {
-    return this.data.classes.length;
+    return this.info.classes.length;
   }
 
   /**
@@ -104,20 +95,21 @@ export class Segmenter {
    * `tf.variableGrads`, with taps that were computed outside: then nothing of the frozen half is on the tape.
    *
    * @param taps What `adapted.taps(images)` gave.
-   * @param labels int32 [batch, height, width].
    */
-  loss(taps: tf.Tensor[], labels: tf.Tensor3D): tf.Scalar {
-    return tf.tidy(() => {
+  loss(taps: tf.Tensor[], { labels }: SegmentationBatch): Losses {
+    const total = tf.tidy(() => {
       const training = { training: true };
       const levels = this.adapted.pyramid(taps, training);
       const logits = this.head.apply(levels, training) as tf.Tensor4D;
       const { aux } = this.recipe.head;
-      const options = { ignoreIndex: this.data.ignoreIndex, ...(aux && { auxWeight: aux.weight }) };
+      const { ignoreIndex = 255 } = this.info;
+      const options = { ignoreIndex, ...(aux && { auxWeight: aux.weight }) };
       if (!this.aux || !aux) return segmentationLoss({ logits }, labels, options);
       const level = levels[Math.min(aux.level, levels.length - 1)]!;
       const auxLogits = this.aux.apply(level, training) as tf.Tensor4D;
       return segmentationLoss({ logits, auxLogits }, labels, options);
     });
+    return { total, losses: {} };
   }
 
   /**
@@ -147,18 +139,18 @@ export class Segmenter {
   /** The weights that training changes by gradients. */
   trainable(): NamedWeight[] {
     return [
-      ...named('adapter', this.adapted.trainableWeights),
-      ...named('head', this.head.trainableWeights),
-      ...named('aux', this.aux?.trainableWeights ?? []),
+      ...namedWeights('adapter', this.adapted.trainableWeights, 'adapter'),
+      ...namedWeights('head', this.head.trainableWeights),
+      ...namedWeights('aux', this.aux?.trainableWeights ?? []),
     ];
   }
 
   /** All weights that training changes: the trainable ones, and the running statistics and counters of the heads. */
   state(): NamedWeight[] {
     return [
-      ...named('adapter', this.adapted.trainableWeights),
-      ...named('head', this.head.weights),
-      ...named('aux', this.aux?.weights ?? []),
+      ...namedWeights('adapter', this.adapted.trainableWeights, 'adapter'),
+      ...namedWeights('head', this.head.weights),
+      ...namedWeights('aux', this.aux?.weights ?? []),
     ];
   }
 
@@ -169,42 +161,4 @@ export class Segmenter {
     this.head.dispose();
     this.aux?.dispose();
   }
-}
-
-/** The method that a recipe describes; the seed decides its initial weights. */
-function methodOf(method: Recipe['method'], seed: number): Method {
-  switch (method.name) {
-    case 'frozen':
-      return frozen();
-    case 'full':
-      return full();
-    case 'e3va': {
-      const { name: _, taps, ...options } = method;
-      return e3va({ ...options, seed, ...(taps !== undefined && { taps: new RegExp(taps) }) });
-    }
-  }
-}
-
-function named(part: NamedWeight['part'], weights: readonly LayerVariable[]): NamedWeight[] {
-  const seen = new Map<string, number>();
-  return weights.map((variable) => {
-    const name = `${part}/${variable.originalName}`;
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return { key: count === 1 ? name : `${name}#${count}`, part, variable };
-  });
-}
-
-/** Number of parameters and a hash of the weights: their names, shapes, and up to 4,096 values of each. */
-async function backboneIdOf(model: LayersModel): Promise<string> {
-  const hash = createHash('sha256');
-  let parameters = 0;
-  for (const weight of model.weights) {
-    const values = (await weight.read().data()) as Float32Array;
-    parameters += values.length;
-    hash.update(`${weight.originalName}:${weight.shape};`);
-    const some = values.subarray(0, 4096);
-    hash.update(new Uint8Array(some.buffer, some.byteOffset, some.byteLength));
-  }
-  return `${model.name}, ${parameters} parameters, ${hash.digest('hex').slice(0, 16)}`;
 }

@@ -1,0 +1,60 @@
+import {
+  type DetectionFolder,
+  detectionAugmentation,
+  detectionBatches,
+  openDetectionFolder,
+  rng,
+} from '@e3va/datasets';
+import { imagenetMean, imagenetStd } from '@e3va/swin';
+import { definedOnly, folderOf } from '../data-options.ts';
+import type { DetectionRecipe } from '../recipe/schema.ts';
+import type { DetectionBatch } from './detection-model.ts';
+
+/** Opens the folder of images and objects of a recipe. */
+export async function openObjects({
+  data,
+  train,
+}: Pick<DetectionRecipe, 'data' | 'train'>): Promise<DetectionFolder> {
+  const { dir: _, cacheMegabytes: __, ...options } = data;
+  const dir = folderOf(data, 'a folder of images with COCO, VOC, YOLO or LabelMe annotations');
+  return openDetectionFolder(dir, { seed: train.seed, ...definedOnly(options) });
+}
+
+/** Training batches: augmented, normalised, padded to a multiple of 32, shuffled anew in each epoch. */
+export async function objectBatches(
+  folder: DetectionFolder,
+  recipe: DetectionRecipe,
+  startBatch: number,
+): Promise<() => Promise<DetectionBatch>> {
+  const { batch, shortSide, maxSide, flip, photometric, crop, mosaic, sampling, seed } = recipe.train;
+  const transform = detectionAugmentation({
+    shortSide,
+    maxSide,
+    flip,
+    photometric,
+    minIouCrop: crop === 'min-iou',
+  });
+  const dataset = detectionBatches(folder.split('train'), {
+    batchSize: batch,
+    transform,
+    mosaic,
+    sampling,
+    masks: /mask/.test(recipe.head.name),
+    seed,
+    shuffle: true,
+    repeat: true,
+    startBatch,
+    cacheBytes: recipe.data.cacheMegabytes * 2 ** 20,
+    mean: imagenetMean,
+    std: imagenetStd,
+  });
+  const iterator = await dataset.iterator();
+  let taken = startBatch;
+  return async () => {
+    const { images, targets, sizes } = (await iterator.next()).value;
+    return { images, targets, sizes, random: rng(seed, taken++, samplerDraws).next };
+  };
+}
+
+/** In place of an image's index: the random numbers of the heads' samplers are those of no image. */
+const samplerDraws = -2;
