@@ -51,6 +51,7 @@ export {
 export { batchedNms, nms, type SoftNmsOptions, softNms } from './nms.ts';
 export type { ProposalOptions, Proposals } from './proposals.ts';
 export { type PyramidRetinaNetOptions, pyramidRetinaNet } from './pyramid-retinanet.ts';
+export { rescaleDetections } from './rescale.ts';
 export { type RetinaNetOptions, retinaNet } from './retinanet.ts';
 export { type BoxHeadOptions, boxHead } from './roi/box-head.ts';
 export { type CascadeRcnnOptions, cascadeRcnn } from './roi/cascade-rcnn.ts';
@@ -74,3 +75,4 @@ export type { Rois } from './roi/rois.ts';
 export { UpConv, type UpConvArgs } from './roi/up-conv.ts';
 export { type Rpn, type RpnOptions, rpn } from './rpn.ts';
 export { addObjects, type SampleOptions, type Samples, sampleMatches } from './samplers.ts';
+export { type CocoSsdDetection, toCocoSsd } from './to-coco-ssd.ts';

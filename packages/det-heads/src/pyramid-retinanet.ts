@@ -9,8 +9,8 @@ import { type SelectOptions, selectDetections } from './dense/select.ts';
 import { type AnchorGrid, assignAnchors, DenseTargets } from './dense/targets.ts';
 import type { Detection, DetectionLosses, DetectionTargets, Detector, ImageSize } from './detection.ts';
 import { focalLoss } from './losses/focal.ts';
-import { MATCH } from './matching.ts';
 import { retinaHead } from './retina-head.ts';
+import { sampleMatches } from './samplers.ts';
 
 /** Options of {@link pyramidRetinaNet}. */
 export interface PyramidRetinaNetOptions extends AnchorRegion, BoxLossOptions, SelectOptions {
@@ -134,25 +134,19 @@ class PyramidRetinaNet implements Detector {
     sizes: readonly ImageSize[],
   ): DenseTargets {
     const { positive, negative, definition: lowQuality, normaliser } = this.options;
-    const matched = targets.map((target, i) =>
-      assignAnchors(grid, target, sizes[i]!, { positive, negative, lowQuality }),
-    );
-    const indices = (matches: Int32Array, is: (match: number) => boolean) =>
-      Array.from(matches.keys()).filter((i) => is(matches[i]!));
-    const positives = matched.map((matches) => indices(matches, (match) => match >= 0));
-    const counts = positives.map((anchors) => Math.max(1, anchors.length));
+    const all = { size: Infinity, positiveShare: 1 };
+    const samples = targets.map((target, i) => {
+      const matches = assignAnchors(grid, target, sizes[i]!, { positive, negative, lowQuality });
+      return { ...sampleMatches(matches, all), matches, target };
+    });
+    const counts = samples.map(({ positives }) => Math.max(1, positives.length));
     const total = counts.reduce((a, b) => a + b, 0);
     const dense = new DenseTargets(targets.length, grid, this.classes);
-    for (const [i, target] of targets.entries()) {
+    for (const [i, { positives, negatives, matches, target }] of samples.entries()) {
       const weight = normaliser === 'batch' ? 1 / total : 1 / (counts[i]! * targets.length);
-      const matches = matched[i]!;
-      const own = { anchors: positives[i]!, matches, labels: target.labels, targets: target };
+      const own = { anchors: positives, matches, labels: target.labels, targets: target };
       dense.setPositives(i, own, this.coding, weight);
-      dense.setNegatives(
-        i,
-        indices(matches, (match) => match === MATCH.background),
-        weight,
-      );
+      dense.setNegatives(i, negatives, weight);
     }
     return dense;
   }
