@@ -8,7 +8,7 @@ const set = {
   data: 'the nuclei of the 2018 Data Science Bowl in COCO form',
   what: '58 training and 22 validation images of cell nuclei, Mask R-CNN light on Swin-Nano',
   recipe: 'mask-rcnn-nano',
-  steps: 800,
+  steps: 300,
   seeds: [1],
   methods: { e3va: {}, frozen: {}, full: { 'train.optimizer.bodyLr': '3e-4' } },
   scores: ['mask AP', 'mask AP50', 'box AP', 'box AP50'],
