@@ -37,6 +37,36 @@ const cases = [true, false].flatMap((aligned) =>
   ),
 );
 
+/** Pooling from several levels, and the gradient of each as if it were pooled alone. */
+function expectLevels(): void {
+  const levels = readTensors(new URL('../../test/fixtures/levels.safetensors', import.meta.url));
+  const maps = [0, 1, 2, 3].map((i) => toNhwc(levels.get(`map.${i}`)!));
+  const boxes = levels.get('pool_boxes')!.data as Float32Array;
+  const regions = { boxes, images: new Int32Array(boxes.length / 4) };
+  const options = {
+    size: [2, 2] as const,
+    samplingRatio: 2,
+    aligned: false,
+    strides: [4, 8, 16, 32],
+    levels: levels.get('pool_levels')!.data as Int32Array,
+  };
+  expectClose(pyramidRoiAlign(maps, regions, options), toNhwc(levels.get('pooled')!), 1e-5);
+  // the gradient goes to every level, each one as if pooled alone
+  const joint = tf.grads((...maps) => pyramidRoiAlign(maps as tf.Tensor4D[], regions, options));
+  const dy = normal<tf.Rank.R4>([5, 2, 2, 2], 3);
+  for (const [i, gradient] of joint(maps, dy).entries()) {
+    const own = [...options.levels.keys()].filter((k) => options.levels[k] === i);
+    const alone = tf.grad((x) => {
+      const few = {
+        boxes: Float32Array.from(own.flatMap((k) => [...boxes.subarray(4 * k, 4 * k + 4)])),
+        images: new Int32Array(own.length),
+      };
+      return roiAlign(x as tf.Tensor4D, few, { ...options, spatialScale: 1 / options.strides[i]! });
+    });
+    expectClose(gradient, alone(maps[i]!, tf.gather(dy, tf.tensor1d(own, 'int32'))), 1e-6);
+  }
+}
+
 onBackends('roiAlign', () => {
   it.each(cases)('equals the reference, forward and gradient: $key', ({ key, options }) => {
     const features = toNhwc(oracle.get('features')!);
@@ -64,34 +94,7 @@ onBackends('roiAlign', () => {
     expectClose(unpoolByProducts(task, upstream), toNhwc(oracle.get(`${key}.grad`)!), 1e-5, 1e-5);
   });
 
-  it('pools each region from its own level', () => {
-    const levels = readTensors(new URL('../../test/fixtures/levels.safetensors', import.meta.url));
-    const maps = [0, 1, 2, 3].map((i) => toNhwc(levels.get(`map.${i}`)!));
-    const boxes = levels.get('pool_boxes')!.data as Float32Array;
-    const regions = { boxes, images: new Int32Array(boxes.length / 4) };
-    const options = {
-      size: [2, 2] as const,
-      samplingRatio: 2,
-      aligned: false,
-      strides: [4, 8, 16, 32],
-      levels: levels.get('pool_levels')!.data as Int32Array,
-    };
-    expectClose(pyramidRoiAlign(maps, regions, options), toNhwc(levels.get('pooled')!), 1e-5);
-    // the gradient goes to every level, each one as if pooled alone
-    const joint = tf.grads((...maps) => pyramidRoiAlign(maps as tf.Tensor4D[], regions, options));
-    const dy = normal<tf.Rank.R4>([5, 2, 2, 2], 3);
-    for (const [i, gradient] of joint(maps, dy).entries()) {
-      const own = [...options.levels.keys()].filter((k) => options.levels[k] === i);
-      const alone = tf.grad((x) => {
-        const few = {
-          boxes: Float32Array.from(own.flatMap((k) => [...boxes.subarray(4 * k, 4 * k + 4)])),
-          images: new Int32Array(own.length),
-        };
-        return roiAlign(x as tf.Tensor4D, few, { ...options, spatialScale: 1 / options.strides[i]! });
-      });
-      expectClose(gradient, alone(maps[i]!, tf.gather(dy, tf.tensor1d(own, 'int32'))), 1e-6);
-    }
-  });
+  it('pools each region from its own level', expectLevels);
 
   it('takes no regions, and leaves no tensor behind', () => {
     const map = normal<tf.Rank.R4>([2, 5, 6, 3], 1);
@@ -162,6 +165,26 @@ function slowRoiAlign(
   }
   return out;
 }
+
+describe('roiAlign where the numbers lie elsewhere', () => {
+  it('pools by matrix products, each region from its own level', async () => {
+    // the cpu backend under another name, which is not known to keep its tensors in main memory
+    await tf.setBackend('cpu');
+    const Backend = (tf.backend() as object).constructor as new () => tf.KernelBackend;
+    tf.registerBackend('elsewhere', () => new Backend());
+    tf.copyRegisteredKernels('cpu', 'elsewhere');
+    await tf.setBackend('elsewhere');
+    try {
+      expectLevels();
+      const none = { boxes: new Float32Array(0), images: new Int32Array(0) };
+      const pooled = roiAlign(tf.zeros([2, 5, 6, 3]), none, { size: [2, 3] });
+      expect(pooled.shape).toEqual([0, 2, 3, 3]);
+    } finally {
+      await tf.setBackend('cpu');
+      tf.removeBackend('elsewhere');
+    }
+  });
+});
 
 describe('roiAlign', () => {
   it('equals a slow loop over bins and samples, whatever the box', async () => {
