@@ -23,6 +23,21 @@ export interface CascadeRcnnOptions extends MaskRcnnOptions {
  * Source: Cai and Vasconcelos, arXiv 1712.00726, in mmdetection's form.
  *
  * @throws {@link DetectionOptionsError} if an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import { cascadeRcnn } from '@e3va/det-heads';
+ *
+ * await tf.setBackend('cpu');
+ * const levels = [8, 16].map((channels, i) => ({ name: `level${i}`, channels, stride: 8 << i }));
+ * const detector = cascadeRcnn({ levels, classes: 3, preset: 'light', channels: 8, masks: false, seed: 1 });
+ * const features = [tf.ones<tf.Rank.R4>([1, 8, 8, 8]), tf.ones<tf.Rank.R4>([1, 4, 4, 16])];
+ * const targets = [{ boxes: Float32Array.of(8, 8, 40, 48), labels: Int32Array.of(2) }];
+ * const { losses } = detector.loss(features, targets, [{ height: 64, width: 64 }]);
+ * console.log(losses['stage2.classes']?.dataSync()[0]);
+ * ```
  */
 export function cascadeRcnn({ masks = true, maskHead, ...options }: CascadeRcnnOptions): Detector {
   return rcnnWithNeck(options, {

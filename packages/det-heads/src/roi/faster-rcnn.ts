@@ -51,6 +51,20 @@ export interface MaskRcnnOptions extends RcnnOptions {
  * Source: He et al., arXiv 1703.06870, in mmdetection's form; `definition: 'torchvision'` for the details of torchvision's.
  *
  * @throws {@link DetectionOptionsError} if an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import { maskRcnn } from '@e3va/det-heads';
+ *
+ * await tf.setBackend('cpu');
+ * const levels = [8, 16].map((channels, i) => ({ name: `level${i}`, channels, stride: 8 << i }));
+ * const detector = maskRcnn({ levels, classes: 3, preset: 'light', channels: 8, scoreThreshold: 0.25, seed: 1 });
+ * const features = [tf.ones<tf.Rank.R4>([1, 8, 8, 8]), tf.ones<tf.Rank.R4>([1, 4, 4, 16])];
+ * const [found] = await detector.detect(features, [{ height: 64, width: 64 }]);
+ * console.log(found?.[0]?.mask?.size); // [64, 64], if there is anything
+ * ```
  */
 export function maskRcnn({ maskHead, ...options }: MaskRcnnOptions): Detector {
   return rcnnWithNeck(options, { ...singleStage, masks: { ...maskHead } });
