@@ -13,7 +13,7 @@ import type { TaskScores } from '../task.ts';
 import type { DetectionModel, DetectionModelRecipe } from './detection-model.ts';
 
 /** The short and the long side that images are resized to where no training changes them. */
-export function inputSides({ train, eval: evaluation }: Pick<DetectionModelRecipe, 'train' | 'eval'>): {
+function inputSides({ train, eval: evaluation }: Pick<DetectionModelRecipe, 'train' | 'eval'>): {
   shortSide: number;
   maxSide: number;
 } {
@@ -53,7 +53,7 @@ export async function detectImage(model: DetectionModel, image: RgbImage): Promi
 }
 
 /** The objects in every image of a split, in order. */
-export async function detectSplit(
+async function detectSplit(
   model: DetectionModel,
   folder: DetectionFolder,
   split: string,
