@@ -34,7 +34,7 @@ import { type CocoScores, scoresOfCurves } from './scores.ts';
  * };
  * const found = [{ image_id: 1, category_id: 1, bbox: [10, 10, 40, 36] as [number, number, number, number], score: 0.8 }];
  * const { AP, AP50, perClass } = cocoEvaluate(truth, found, { iouType: 'bbox' });
- * console.log(AP, AP50, perClass[0]?.name); // 0.9 1 cell
+ * console.log(AP.toFixed(3), AP50.toFixed(3), perClass[0]?.name); // 0.900 1.000 cell
  * ```
  */
 export function cocoEvaluate(

@@ -23,7 +23,7 @@ export const cocoAreas = {
 } as const;
 
 /** `count` numbers from `start` to `end`, rounded as `numpy.linspace` rounds them: thresholds are compared exactly. */
-export function evenly(start: number, end: number, count: number): number[] {
+function evenly(start: number, end: number, count: number): number[] {
   const step = (end - start) / (count - 1);
   return Array.from({ length: count }, (_, i) => (i === count - 1 ? end : i * step + start));
 }

@@ -3,8 +3,6 @@ import type { Rle } from './rle.ts';
 import { checkMaskSize, type Runs, rleOf, shown } from './runs.ts';
 import { mergeRuns } from './runs-geometry.ts';
 
-type Size = readonly [height: number, width: number];
-
 /**
  * The union of polygons as a mask, pixel for pixel as `pycocotools.mask.frPyObjects` and `merge` draw it.
  *
@@ -24,7 +22,10 @@ type Size = readonly [height: number, width: number];
  * console.log(rleArea(polygonsToRle([[1, 1, 5, 1, 5, 4, 1, 4]], [6, 8]))); // 12
  * ```
  */
-export function polygonsToRle(polygons: readonly (readonly number[])[], size: Size): Rle {
+export function polygonsToRle(
+  polygons: readonly (readonly number[])[],
+  size: readonly [height: number, width: number],
+): Rle {
   return rleOf(runsOfPolygons(polygons, size));
 }
 
@@ -37,7 +38,7 @@ export function polygonsToRle(polygons: readonly (readonly number[])[], size: Si
  */
 export function boxToRle(
   box: readonly [x: number, y: number, width: number, height: number],
-  size: Size,
+  size: readonly [height: number, width: number],
 ): Rle {
   const [x, y, width, height] = box;
   const [right, bottom] = [x + width, y + height];
@@ -45,7 +46,10 @@ export function boxToRle(
 }
 
 /** The runs of {@link polygonsToRle}. */
-export function runsOfPolygons(polygons: readonly (readonly number[])[], size: Size): Runs {
+export function runsOfPolygons(
+  polygons: readonly (readonly number[])[],
+  size: readonly [height: number, width: number],
+): Runs {
   checkMaskSize(size);
   const [height, width] = size;
   if (polygons.length === 0) return { height, width, lengths: Uint32Array.of(height * width) };

@@ -29,7 +29,7 @@ export interface UncompressedRle {
  * import { decodeRle, encodeRle, rleArea } from '@e3va/metrics';
  *
  * const rle = encodeRle([0, 1, 1, 0, 1, 0], [2, 3]);
- * console.log(rle, rleArea(rle)); // { size: [ 2, 3 ], counts: '203' … } 3
+ * console.log(rle, rleArea(rle)); // { size: [ 2, 3 ], counts: '231' } 3
  * console.log(decodeRle(rle)); // the mask again
  * ```
  */

@@ -5,7 +5,7 @@ import type { Rle, UncompressedRle } from './rle.ts';
  * The most pixels that a mask may have: as much memory as one decoded mask may take, in bytes. Sizes above it are refused
  * before anything is allocated.
  */
-export const maxMaskPixels = 2 ** 27;
+const maxMaskPixels = 2 ** 27;
 
 /** A mask as lengths of runs down the columns, outside first. They add up to `height * width`. */
 export interface Runs {
