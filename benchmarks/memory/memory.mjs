@@ -1,5 +1,9 @@
 // Memory and time of one training step by method: full fine-tuning, frozen + head, E³VA. Every case runs each method in
 // a process of its own, the methods in turn, several rounds; the table gives medians.
+//
+//   npm run bench -- memory [--backend=NAME] [--only=TEXT] [--table]
+//
+// --only measures the cases whose name holds TEXT and keeps the figures of the others; --table only writes the table anew.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -16,12 +20,20 @@ export default async function main(args) {
   const backend = args.find((a) => a.startsWith('--backend='))?.slice(10) ?? config.backend;
   const suffix = backend === 'wasm' ? '' : `-${backend}`;
   const path = (ending) => fileURLToPath(new URL(`memory${suffix}.${ending}`, results));
-  const report = args.includes('--table')
-    ? JSON.parse(await readFile(path('json'), 'utf8'))
-    : await run(config, backend);
+  const only = args.find((a) => a.startsWith('--only='))?.slice(7) ?? '';
+  const before = async () => JSON.parse(await readFile(path('json'), 'utf8'));
+  const wanted = { ...config, cases: config.cases.filter(({ name }) => name.includes(only)) };
+  const report = args.includes('--table') ? await before() : await run(wanted, backend);
+  if (only) report.cases = merged(config.cases, report.cases, (await before()).cases);
   await writeFileAtomic(path('json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFileAtomic(path('md'), table(report));
   console.log(`\n${table(report)}`);
+}
+
+/** The measured cases in the order of the configuration: new figures where there are any, else the earlier ones. */
+function merged(configured, fresh, earlier) {
+  const found = (cases, name) => cases.find((one) => one.name === name);
+  return configured.map(({ name }) => found(fresh, name) ?? found(earlier, name)).filter(Boolean);
 }
 
 async function run(config, backend) {
