@@ -52,7 +52,7 @@ export { learningRateFactor, type Schedule } from './schedule.ts';
 export { evaluate, predictImage } from './segmentation/evaluate.ts';
 export { type PredictedFiles, predictFiles } from './segmentation/predict-files.ts';
 export { type SegmentationBatch, Segmenter, type SegmenterRecipe } from './segmentation/segmenter.ts';
-export type { Batch, ClassInfo, Losses, TaskData, TaskModel, TaskScores } from './task.ts';
+export type { Batch, ClassInfo, Losses, PredictOptions, TaskData, TaskModel, TaskScores } from './task.ts';
 export { type EncodedImage, TensorBoardWriter } from './tensorboard/writer.ts';
 export { type TrainRunOptions, type TrainRunResult, trainRun } from './train-run.ts';
 export { Trainer, type TrainerState, type TrainSettings } from './trainer.ts';

@@ -69,7 +69,7 @@ export interface TaskScores {
   perClass: Record<string, (number | null)[]>;
 }
 
-/** How {@link Task.predictFiles} writes. */
+/** How predictions are written. */
 export interface PredictOptions {
   /** Whether to draw on the image too; true by default. */
   overlay?: boolean;

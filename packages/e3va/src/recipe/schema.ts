@@ -163,16 +163,19 @@ export const recipeSchema = z.discriminatedUnion('task', [segmentation, detectio
 export type Recipe = z.output<typeof recipeSchema>;
 
 /** A recipe of semantic segmentation. */
-export type SegmentationRecipe = z.output<typeof segmentation>;
+export type SegmentationRecipe = Extract<Recipe, { task: 'segmentation' }>;
 
 /** A recipe of object detection or instance segmentation. */
-export type DetectionRecipe = z.output<typeof detection>;
+export type DetectionRecipe = Extract<Recipe, { task: 'detection' }>;
 
 /** A recipe of segmentation as somebody writes it: every key may be left out, the task too. */
-export type SegmentationInput = Omit<z.input<typeof segmentation>, 'task'> & { task?: 'segmentation' };
+export type SegmentationInput = Omit<
+  Extract<z.input<typeof recipeSchema>, { task: 'segmentation' }>,
+  'task'
+> & { task?: 'segmentation' };
 
 /** A recipe of detection as somebody writes it: every key but the task may be left out. */
-export type DetectionInput = z.input<typeof detection>;
+export type DetectionInput = Extract<z.input<typeof recipeSchema>, { task: 'detection' }>;
 
 /** The path of every key of the schema, dotted: `train`, `train.optimizer`, `train.optimizer.lr`; of one task or of all. */
 export function recipeKeys(task?: string): string[] {

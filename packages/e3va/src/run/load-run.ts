@@ -10,19 +10,13 @@ import { taskOf } from '../tasks.ts';
 import { type Checkpoint, type CheckpointInfo, checkFits, readCheckpoint } from './checkpoint.ts';
 import { RunFolder } from './run-folder.ts';
 
-/** The model of each task. */
-interface ModelOfTask {
-  segmentation: Segmenter;
-  detection: DetectionModel;
-}
-
 /** A trained model of a run, ready to predict. */
 export interface LoadedRun<T extends Recipe['task'] = Recipe['task']> {
   folder: RunFolder;
   recipe: Recipe;
   info: CheckpointInfo;
   /** What the run trained: a {@link Segmenter} or a {@link DetectionModel}, as the task of the recipe says. */
-  model: ModelOfTask[T];
+  model: T extends 'segmentation' ? Segmenter : DetectionModel;
 }
 
 /** How {@link loadRun} loads. */
@@ -66,7 +60,7 @@ export async function loadRun<T extends Recipe['task']>(
   await useBackend(backend ?? recipe.backend);
   const model = await taskOf(recipe).createModel(recipe, info);
   applyCheckpoint(model, checkpoint);
-  return { folder, recipe, info, model: model as ModelOfTask[T] };
+  return { folder, recipe, info, model: model as LoadedRun<T>['model'] };
 }
 
 /**
