@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkFeatures, type Level } from './batch.ts';
+import { tidyLosses } from './dense/losses.ts';
 import type { Detector } from './detection.ts';
 
 /**
@@ -23,7 +24,8 @@ export function withNeck(
     models: { neck, ...detector.models },
     loss(features, targets, sizes, options = {}) {
       checkFeatures(features, levels, sizes);
-      return detector.loss(pyramidOf(features, options.training ?? true), targets, sizes, options);
+      const training = options.training ?? true;
+      return tidyLosses(() => detector.loss(pyramidOf(features, training), targets, sizes, options));
     },
     async detect(features, sizes) {
       checkFeatures(features, levels, sizes);

@@ -5,7 +5,7 @@ import { boxAreas } from './boxes.ts';
  *
  * @param indices Those to sort; all by default.
  */
-export function byScore(scores: ArrayLike<number>, indices?: ArrayLike<number>): Int32Array {
+function byScore(scores: ArrayLike<number>, indices?: ArrayLike<number>): Int32Array {
   const order = indices ? Int32Array.from(indices) : Int32Array.from({ length: scores.length }, (_, i) => i);
   return order.sort((a, b) => scores[b]! - scores[a]! || a - b);
 }

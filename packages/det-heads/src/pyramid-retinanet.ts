@@ -3,7 +3,14 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type AnchorRegion, joined, octaveSizes, pyramidAnchors } from './anchors.ts';
 import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
-import { type BoxLossOptions, boxLossOf, denseLosses, withTotal } from './dense/losses.ts';
+import {
+  type BoxLossOptions,
+  boxLossOf,
+  type ClassLoss,
+  denseLosses,
+  tidyLosses,
+  withTotal,
+} from './dense/losses.ts';
 import { type DenseOutputs, denseOutputs, takeOutputs, tidyOutputs } from './dense/outputs.ts';
 import { type SelectOptions, selectDetections } from './dense/select.ts';
 import { type AnchorGrid, assignAnchors, DenseTargets } from './dense/targets.ts';
@@ -86,17 +93,15 @@ class PyramidRetinaNet implements Detector {
   ): DetectionLosses {
     this.check(features, sizes);
     checkTargets(targets, sizes.length, this.classes);
-    const outputs = denseOutputs(this.models.head, features, this.classes);
-    const grid = this.gridOf(outputs);
     const { alpha, gamma } = this.options;
-    return withTotal(
-      denseLosses(
-        outputs,
-        this.targetsOf(grid, targets, sizes),
-        (logits, labels, weights) => focalLoss(logits, labels, { alpha, gamma, weights }),
-        boxLossOf(this.options, grid, this.coding),
-      ),
-    );
+    const classLoss: ClassLoss = (logits, labels, weights) =>
+      focalLoss(logits, labels, { alpha, gamma, weights });
+    return tidyLosses(() => {
+      const outputs = denseOutputs(this.models.head, features, this.classes);
+      const grid = this.gridOf(outputs);
+      const boxLoss = boxLossOf(this.options, grid, this.coding);
+      return withTotal(denseLosses(outputs, this.targetsOf(grid, targets, sizes), classLoss, boxLoss));
+    });
   }
 
   async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {

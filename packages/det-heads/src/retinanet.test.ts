@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { normal, onBackends } from '../../../tests/support/tensors.ts';
+import { leakOf, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { boxOverlaps } from './boxes.ts';
 import type { DetectionTargets } from './detection.ts';
 import { DetectionInputError, DetectionOptionsError } from './errors.ts';
@@ -60,6 +60,17 @@ function fourImages(): { features: tf.Tensor4D[]; targets: DetectionTargets[] } 
 }
 
 onBackends('retinaNet', (backend) => {
+  it('leaves nothing but its losses outside of a gradient', async () => {
+    const { features, targets } = fourImages();
+    const sizes = targets.map(() => ({ height: 64, width: 64 }));
+    const detector = retinaNet({ levels, classes: 2, preset: 'light', channels: 4, seed: 1 });
+    expect(leakOf(() => tf.dispose({ ...detector.loss(features, targets, sizes) }))).toBe(0);
+    const before = tf.memory().numTensors;
+    await detector.detect(features, sizes);
+    expect(tf.memory().numTensors).toBe(before);
+    detector.dispose();
+  });
+
   it.skipIf(backend === 'cpu')('learns four images by heart, without a leak', async () => {
     const { features, targets } = fourImages();
     const sizes = targets.map(() => ({ height: 64, width: 64 }));

@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type AnchorRegion, joined, pyramidAnchors } from './anchors.ts';
 import { checkFeatures, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
-import { type BoxLossOptions, boxLossOf, denseLosses, withTotal } from './dense/losses.ts';
+import { type BoxLossOptions, boxLossOf, denseLosses, tidyLosses, withTotal } from './dense/losses.ts';
 import {
   type DenseOutputs,
   denseOutputs,
@@ -123,7 +123,7 @@ export class Rpn implements Detector {
   ): DetectionLosses {
     this.check(features, sizes);
     checkTargets(targets, sizes.length, Number.POSITIVE_INFINITY);
-    return this.lossOf(this.forward(features), targets, sizes, options);
+    return tidyLosses(() => this.lossOf(this.forward(features), targets, sizes, options));
   }
 
   /** The proposals of each image as detections of class 0. */

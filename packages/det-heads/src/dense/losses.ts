@@ -82,3 +82,13 @@ function decodedLoss(
 export function withTotal(losses: Record<string, tf.Scalar>): DetectionLosses {
   return { total: tf.addN(Object.values(losses)), losses };
 }
+
+/** What `run` returns, in a tidy of its own: outside of a gradient nothing else stays. */
+export function tidyLosses(run: () => DetectionLosses): DetectionLosses {
+  let losses: DetectionLosses | undefined;
+  tf.tidy(() => {
+    losses = run();
+    return [losses.total, losses.losses];
+  });
+  return losses!;
+}
