@@ -136,6 +136,12 @@ onBackends('two-stage detectors', () => {
     },
   );
 
+  it('leave nothing but their losses outside of a gradient', () => {
+    const detector = kinds.cascadeRcnn();
+    const maps = features();
+    expect(leakOf(() => tf.dispose({ ...detector.loss(maps, [some, none], sizes) }))).toBe(0);
+  });
+
   it('takes a single class', async () => {
     const detector = kinds.maskRcnn({ classes: 1 });
     expectStep(detector, [{ ...some, labels: Int32Array.of(0, 0) }, none]);

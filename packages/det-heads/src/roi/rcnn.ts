@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkFeatures, checkInteger, checkTargets } from '../batch.ts';
-import { withTotal } from '../dense/losses.ts';
+import { tidyLosses, withTotal } from '../dense/losses.ts';
 import { tidyOutputs } from '../dense/outputs.ts';
 import type {
   Detection,
@@ -85,16 +85,13 @@ class PyramidRcnn implements Detector {
     this.check(features, sizes);
     checkTargets(targets, sizes.length, this.classes);
     checkMasks(targets);
-    let losses: DetectionLosses | undefined;
-    tf.tidy(() => {
+    return tidyLosses(() => {
       const outputs = this.rpn.forward(features);
-      const own = this.rpn.lossOf(outputs, targets, sizes, options);
+      const own = this.rpn.lossOf(outputs, targets, sizes, options).losses;
       const proposals = this.rpn.proposals(outputs, sizes).map(({ boxes }) => boxes);
       const pooled = features.slice(0, this.pooledLevels);
-      losses = withTotal({ ...own.losses, ...this.heads.loss(pooled, proposals, targets, sizes, options) });
-      return [losses.total, losses.losses];
+      return withTotal({ ...own, ...this.heads.loss(pooled, proposals, targets, sizes, options) });
     });
-    return losses!;
   }
 
   async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {
