@@ -28,6 +28,8 @@ export function batchesPerEpoch(samples: number, batchSize: number, dropLast = f
 export interface Draw {
   epoch: number;
   index: number;
+  /** Tells repeats of a sample within an epoch apart: the index, then index + length, index + 2 · length … */
+  draw: number;
 }
 
 /** Which samples make up which batch. */
@@ -42,18 +44,15 @@ export interface BatchPlan {
 /**
  * The batches of a split of `length` samples. Nothing is carried from batch to batch, so any of them may be the first.
  *
- * @param order Which samples an epoch takes, in place of a shuffle.
+ * @param orderOf Which samples an epoch takes. Default: {@link plainOrder}.
  * @throws OptionError, EmptyDatasetError
  */
-export function batchPlan(length: number, options: PlanOptions, order?: EpochOrder): BatchPlan {
-  const {
-    batchSize = 1,
-    shuffle = false,
-    repeat = false,
-    dropLast = false,
-    seed = 0,
-    startBatch = 0,
-  } = options;
+export function batchPlan(
+  length: number,
+  options: PlanOptions,
+  orderOf: EpochOrder = plainOrder(length, options),
+): BatchPlan {
+  const { batchSize = 1, repeat = false, dropLast = false, startBatch = 0 } = options;
   assertCount('batchSize', batchSize, 1);
   assertCount('startBatch', startBatch, 0);
   if (length === 0) throw new EmptyDatasetError({ what: 'the split to stream holds no sample' });
@@ -66,8 +65,7 @@ export function batchPlan(length: number, options: PlanOptions, order?: EpochOrd
       fix: 'lower batchSize, or set repeat',
     });
   }
-  const inOrder = Uint32Array.from({ length }, (_, i) => i);
-  const orderOf = lastOrder(order ?? ((epoch) => (shuffle ? shuffledOrder(length, seed, epoch) : inOrder)));
+  const order = lastOrder(orderOf);
   return {
     first: startBatch,
     count: Math.max(0, total - startBatch),
@@ -75,21 +73,33 @@ export function batchPlan(length: number, options: PlanOptions, order?: EpochOrd
       const from = batch * batchSize;
       const size = repeat ? batchSize : Math.min(batchSize, length - from);
       return Array.from({ length: size }, (_, i) => {
-        const epoch = firstEpoch + Math.floor((from + i) / length);
-        return { epoch, index: orderOf(epoch)[(from + i) % length]! };
+        const passes = Math.floor((from + i) / length);
+        const head = (batchSize - ((passes * length) % batchSize)) % batchSize;
+        const epoch = firstEpoch + passes;
+        const draw = order(epoch, head)[(from + i) % length]!;
+        return { epoch, index: draw % length, draw };
       });
     },
   };
 }
 
-/** The samples of an epoch in order; as many as the split has. */
-export type EpochOrder = (epoch: number) => Uint32Array;
+/**
+ * The {@link Draw.draw} of each sample of an epoch in order, as many as the split has samples. `head` of them complete the last batch of
+ * the epoch before.
+ */
+export type EpochOrder = (epoch: number, head: number) => Uint32Array;
+
+/** Every sample once: in the order of the split, or shuffled anew for each epoch. */
+export function plainOrder(length: number, { shuffle = false, seed = 0 }: PlanOptions): EpochOrder {
+  const inOrder = Uint32Array.from({ length }, (_, i) => i);
+  return (epoch) => (shuffle ? shuffledOrder(length, seed, epoch) : inOrder);
+}
 
 /** The order of an epoch; the last one is kept. */
 function lastOrder(orderOf: EpochOrder): EpochOrder {
-  let kept: { epoch: number; order: Uint32Array } | undefined;
-  return (epoch) => {
-    if (kept?.epoch !== epoch) kept = { epoch, order: orderOf(epoch) };
+  let kept: { epoch: number; head: number; order: Uint32Array } | undefined;
+  return (epoch, head) => {
+    if (kept?.epoch !== epoch || kept.head !== head) kept = { epoch, head, order: orderOf(epoch, head) };
     return kept.order;
   };
 }

@@ -29,14 +29,13 @@ export type {
 } from './detection/sample.ts';
 export type { DetectionTargets } from './detection/targets.ts';
 export {
-  composeDetection,
   type DetectionAugmentationOptions,
   detectionAugmentation,
-  distortPhoto,
 } from './detection/transforms/augmentation.ts';
 export { flipObjects } from './detection/transforms/flip.ts';
 export { type MinIouCropOptions, minIouCrop } from './detection/transforms/min-iou-crop.ts';
 export { mosaicOf } from './detection/transforms/mosaic.ts';
+export { type RandomObjectCropOptions, randomObjectCrop } from './detection/transforms/random-object-crop.ts';
 export {
   type DetectionInput,
   detectionInput,
@@ -44,7 +43,7 @@ export {
   type ShortSideOptions,
 } from './detection/transforms/resize.ts';
 export { type ContactSheetOptions, contactSheet } from './drawing/contact-sheet.ts';
-export { drawDetections, type Labelled } from './drawing/draw-detections.ts';
+export { type DrawOptions, drawDetections, type Labelled } from './drawing/draw-detections.ts';
 export {
   AmbiguousLayoutError,
   AnnotationError,

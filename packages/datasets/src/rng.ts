@@ -47,8 +47,12 @@ export function rng(seed: number, epoch: number, index: number): Rng {
  */
 export function shuffledOrder(length: number, seed: number, epoch: number): Uint32Array {
   const order = Uint32Array.from({ length }, (_, i) => i);
-  const random = rng(seed, epoch, -1); // -1 is no sample's index
-  for (let i = length - 1; i > 0; i--) {
+  return shuffle(order, rng(seed, epoch, -1)); // -1 is no sample's index
+}
+
+/** Puts numbers into a random order, in place (Fisher and Yates). */
+export function shuffle(order: Uint32Array, random: Rng): Uint32Array {
+  for (let i = order.length - 1; i > 0; i--) {
     const j = random.integer(i + 1);
     const moved = order[i]!;
     order[i] = order[j]!;

@@ -1,11 +1,11 @@
 import type { EpochOrder } from '../batch-plan.ts';
-import { rng } from '../rng.ts';
+import { rng, shuffle } from '../rng.ts';
 import type { DetectionSplit } from './sample.ts';
 
 /**
- * Orders in which images of rare classes come more often, epochs being as long as the split: image i has the weight
- * `max_c max(1, √(t / f(c)))` over its classes c, f(c) being the share of images with c. Each epoch takes every image at least as
- * often as its share of the weights, rounded down, and is shuffled.
+ * Orders in which images of rare classes come more often. Image i has the weight `max_c max(1, √(t / f(c)))` over its classes c,
+ * f(c) being the share of images with c; an image without objects has the weight 1. Epochs stay as long as the split: each takes an
+ * image as often as its share of the weights says, rounded up or down at random, and is shuffled.
  *
  * Source: repeat-factor sampling of LVIS, Gupta et al., arXiv 1908.03195, section 4.1; an epoch there grows by the factors.
  *
@@ -13,23 +13,22 @@ import type { DetectionSplit } from './sample.ts';
  */
 export function classBalancedOrder(split: DetectionSplit, seed: number, share: number): EpochOrder {
   const weights = repeatFactors(split, share);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const { length } = weights;
+  const step = weights.reduce((sum, weight) => sum + weight, 0) / length;
   return (epoch) => {
     const random = rng(seed, epoch, -1); // -1 is no sample's index
-    const step = total / weights.length;
-    const order = new Uint32Array(weights.length);
-    let [place, sum] = [0, 0];
+    const order = new Uint32Array(length);
     const offset = random.next();
+    // Equal steps along the weights laid end to end: an image is taken by each step that ends on its weight.
+    let [place, end] = [0, 0];
     weights.forEach((weight, i) => {
-      sum += weight;
-      while (place < order.length && (place + offset) * step < sum) order[place++] = i;
+      end += weight;
+      const isLast = i === length - 1; // rounding may leave a step over
+      for (let k = 0; place < length && (isLast || (place + offset) * step < end); k++) {
+        order[place++] = i + k * length;
+      }
     });
-    order.fill(weights.length - 1, place);
-    for (let i = order.length - 1; i > 0; i--) {
-      const j = random.integer(i + 1);
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
-    return order;
+    return shuffle(order, random);
   };
 }
 

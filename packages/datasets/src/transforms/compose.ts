@@ -1,7 +1,8 @@
-import type { Transform } from '../sample.ts';
+import type { Rng } from '../rng.ts';
 
 /**
- * One transform that applies several in order, all with the same source of random numbers.
+ * One transform that applies several in order, all with the same source of random numbers: those of images with masks, or
+ * those of images with objects.
  *
  * @example
  * ```ts
@@ -19,6 +20,6 @@ import type { Transform } from '../sample.ts';
  * console.log(sample.image.width, sample.mask.height); // 2 2
  * ```
  */
-export function compose(transforms: readonly Transform[]): Transform {
+export function compose<S>(transforms: readonly ((sample: S, rng: Rng) => S)[]): (sample: S, rng: Rng) => S {
   return (sample, rng) => transforms.reduce((current, transform) => transform(current, rng), sample);
 }

@@ -1,5 +1,5 @@
 import type { Rng } from '../rng.ts';
-import type { RgbImage, Transform } from '../sample.ts';
+import type { RgbImage } from '../sample.ts';
 
 /** Strengths of {@link photometricDistortion}; the defaults are mmsegmentation's. */
 export interface PhotometricOptions {
@@ -14,32 +14,25 @@ export interface PhotometricOptions {
 }
 
 /**
- * Changes brightness, contrast, saturation and hue of the image, each with probability one half; the mask stays.
+ * Changes brightness, contrast, saturation and hue of the image, each with probability one half; mask or objects stay.
  *
  * The order is mmsegmentation's `PhotoMetricDistortion`: brightness; contrast here or at the end, by a coin;
  * saturation; hue. Values are clipped to 0..255 after each step. Saturation and hue are changed in HSV without rounding in
  * between (OpenCV rounds hue to 2 degrees).
  */
-export function photometricDistortion(options: PhotometricOptions = {}): Transform {
-  const distorted = distortImage(options);
-  return (sample, rng) => {
-    const image = distorted(sample.image, rng);
-    return image === sample.image ? sample : { ...sample, image };
-  };
-}
-
-/** {@link photometricDistortion} of an image alone; the same image where no coin says otherwise. */
-export function distortImage(options: PhotometricOptions = {}): (image: RgbImage, rng: Rng) => RgbImage {
+export function photometricDistortion(
+  options: PhotometricOptions = {},
+): <S extends { image: RgbImage }>(sample: S, rng: Rng) => S {
   const { brightness = 32, contrast = [0.5, 1.5], saturation = [0.5, 1.5], hue = 36 } = options;
-  return (image, rng) => {
+  return (sample, rng) => {
     const add = maybe(rng, () => rng.uniform(-brightness, brightness), 0);
     const contrastFirst = rng.chance(0.5);
     const early = contrastFirst ? maybe(rng, () => rng.uniform(...contrast), 1) : 1;
     const saturate = maybe(rng, () => rng.uniform(...saturation), 1);
     const turn = maybe(rng, () => rng.uniform(-hue, hue), 0);
     const late = contrastFirst ? 1 : maybe(rng, () => rng.uniform(...contrast), 1);
-    if (add === 0 && early === 1 && saturate === 1 && turn === 0 && late === 1) return image;
-    return distort(image, { add, early, saturate, turn, late });
+    if (add === 0 && early === 1 && saturate === 1 && turn === 0 && late === 1) return sample;
+    return { ...sample, image: distort(sample.image, { add, early, saturate, turn, late }) };
   };
 }
 

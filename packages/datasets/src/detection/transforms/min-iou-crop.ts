@@ -1,40 +1,47 @@
+import { OptionError } from '../../errors.ts';
 import type { Rng } from '../../rng.ts';
-import { cropImage } from '../../transforms/resample.ts';
 import type { Box, DetectionObject, DetectionSample, DetectionTransform } from '../sample.ts';
-import { placement, placeObjects } from './place.ts';
+import { cropSample, hasCentreIn } from './crop.ts';
+import { sharedBox } from './place.ts';
 
 /** How {@link minIouCrop} chooses its window. */
 export interface MinIouCropOptions {
   /** Overlaps with the objects that a crop may be asked for. Default: 0.1, 0.3, 0.5, 0.7 and 0.9. */
-  overlaps?: readonly number[];
+  overlaps?: readonly number[] | undefined;
   /** Least share of each side that a crop has. Default: 0.3. */
-  minSize?: number;
+  minSize?: number | undefined;
+  /** Objects whose box becomes narrower or lower than this, in pixels, are left out. Default: 1. */
+  minSide?: number | undefined;
 }
 
-/** Tries before another overlap is drawn, and draws before the image is left as it is. */
-const [tries, draws] = [50, 20];
+/** Windows that are tried before another overlap is drawn, and overlaps before the image is left as it is. */
+const [tries, draws] = [40, 20];
 
 /**
- * Cuts a random window out of an image. First a least overlap is drawn, one of them being "none asked" and one "leave the image as
- * it is"; a window of a side ratio between ½ and 2 is taken whose IoU with every object in it is at least that. Objects whose
- * centre lies outside are left out, the others cut. An image without objects stays as it is.
+ * Cuts a random window out of an image, as SSD does. First the overlap that is asked for is drawn: one of `overlaps`, none, or "leave
+ * the image as it is". Then windows of a side ratio from ½ to 2 are tried until one holds the centre of an object, and its IoU with
+ * an object whose centre it holds is at least that overlap. Objects with their centre outside are left out, the others cut; a crowd
+ * stays as far as it is seen. An image without objects stays as it is.
  *
- * Source: the sampling of SSD, Liu et al., arXiv 1512.02325, section 2.2; as mmdetection's `MinIoURandomCrop`.
+ * Source: Liu et al., SSD, arXiv 1512.02325, section 2.2, with the constraint as its own code and torchvision's `RandomIoUCrop` have
+ * it (mmdetection's `MinIoURandomCrop` asks it of every object, which many small ones cannot meet).
+ *
+ * @throws OptionError if an option is no share.
  */
-export function minIouCrop({
-  overlaps = [0.1, 0.3, 0.5, 0.7, 0.9],
-  minSize = 0.3,
-}: MinIouCropOptions = {}): DetectionTransform {
-  const modes = [1, ...overlaps, 0];
+export function minIouCrop(options: MinIouCropOptions = {}): DetectionTransform {
+  const { overlaps = [0.1, 0.3, 0.5, 0.7, 0.9], minSize = 0.3, minSide } = options;
+  assertShares([...overlaps, minSize]);
+  const modes = ['whole', ...overlaps, 0] as const;
   return (sample, rng) => {
-    if (sample.objects.length === 0) return sample;
+    const wanted = sample.objects.filter(({ crowd }) => !crowd);
+    if (wanted.length === 0) return sample;
     for (let draw = 0; draw < draws; draw++) {
       const least = modes[rng.integer(modes.length)]!;
-      if (least === 1) return sample;
+      if (least === 'whole') return sample;
       for (let attempt = 0; attempt < tries; attempt++) {
         const window = drawWindow(sample, minSize, rng);
-        const kept = window && centredIn(sample.objects, window, least);
-        if (kept) return cropSample(sample, window, kept);
+        if (!window || !overlapsEnough(wanted, window, least)) continue;
+        return cropSample(sample, window, { keeps: hasCentreIn, minSide });
       }
     }
     return sample;
@@ -50,34 +57,23 @@ function drawWindow({ image }: DetectionSample, minSize: number, rng: Rng): Box 
   return [left, top, left + width, top + height];
 }
 
-/** The objects with their centre in the window, if there are any and each overlaps it enough. */
-function centredIn(
-  objects: readonly DetectionObject[],
-  window: Box,
-  least: number,
-): DetectionObject[] | undefined {
-  if (objects.some(({ box }) => iou(box, window) < least)) return undefined;
-  const kept = objects.filter(({ box: [x1, y1, x2, y2] }) => {
-    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
-    return x > window[0] && x < window[2] && y > window[1] && y < window[3];
-  });
-  return kept.length > 0 ? kept : undefined;
+/** Whether the window holds the centre of an object that it overlaps enough. */
+function overlapsEnough(objects: readonly DetectionObject[], window: Box, least: number): boolean {
+  return objects.some(({ box }) => hasCentreIn(box, window) && iou(box, window) >= least);
 }
 
 function iou(a: Box, b: Box): number {
-  const side = (k: 0 | 1) => Math.max(0, Math.min(a[k + 2]!, b[k + 2]!) - Math.max(a[k]!, b[k]!));
-  const shared = side(0) * side(1);
-  const area = ([x1, y1, x2, y2]: Box) => (x2 - x1) * (y2 - y1);
+  const area = ([x1, y1, x2, y2]: Box) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
+  const shared = area(sharedBox(a, b));
   return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
 }
 
-/** The window of a sample, with the given objects of it. */
-export function cropSample(
-  sample: DetectionSample,
-  [left, top, right, bottom]: Box,
-  objects: readonly DetectionObject[],
-): DetectionSample {
-  const window = { left, top, width: right - left, height: bottom - top };
-  const to = placement(window, { left: -left, top: -top });
-  return { ...sample, image: cropImage(sample.image, window), objects: placeObjects(objects, to) };
+function assertShares(values: readonly number[]): void {
+  const wrong = values.find((value) => !(value > 0 && value <= 1));
+  if (wrong === undefined) return;
+  throw new OptionError({
+    what: 'an option of the crop is out of range',
+    expected: 'overlaps and minSize above 0, at most 1',
+    received: String(wrong),
+  });
 }

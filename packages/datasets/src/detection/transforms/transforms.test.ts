@@ -1,203 +1,434 @@
-import { decodeRle, encodeRle, polygonsToRle } from '@e3va/metrics';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rgbImage } from '../../../test/make-data.ts';
+import { rgbImage, sameBytes } from '../../../test/make-data.ts';
+import { boundsOf, boxed, brightBox, drawnSample, maskOf, outlineOf } from '../../../test/make-objects.ts';
+import { OptionError } from '../../errors.ts';
 import { rng } from '../../rng.ts';
+import { compose } from '../../transforms/compose.ts';
+import { outlineBox } from '../outline.ts';
 import type { Box, DetectionObject, DetectionSample, DetectionTransform } from '../sample.ts';
-import { targetsOf } from '../targets.ts';
-import { composeDetection, detectionAugmentation } from './augmentation.ts';
+import { detectionAugmentation } from './augmentation.ts';
 import { flipObjects } from './flip.ts';
 import { minIouCrop } from './min-iou-crop.ts';
 import { mosaicOf } from './mosaic.ts';
+import { randomObjectCrop } from './random-object-crop.ts';
 import { detectionInput, resizeShortSide } from './resize.ts';
 
-/** An image whose bright rectangles are its objects, with the outline as polygon and, a second time, as mask. */
-function drawn(height: number, width: number, boxes: Box[]): DetectionSample {
-  const inside = (x: number, y: number, [x1, y1, x2, y2]: Box) => x >= x1 && x < x2 && y >= y1 && y < y2;
-  const image = rgbImage(height, width, (y, x) => {
-    const v = boxes.some((box) => inside(x, y, box)) ? 255 : 0;
-    return [v, v, v];
-  });
-  const objects = boxes.flatMap((box, label): DetectionObject[] => {
-    const [x1, y1, x2, y2] = box;
-    const polygon = [x1, y1, x2, y1, x2, y2, x1, y2];
-    const bits = Uint8Array.from({ length: height * width }, (_, i) =>
-      inside(i % width, Math.floor(i / width), box) ? 1 : 0,
-    );
-    const common = { label, crowd: false, difficult: false };
-    return [
-      { ...common, box: [...box], segmentation: [polygon] },
-      { ...common, box: [...box], segmentation: encodeRle(bits, [height, width]) },
-    ];
-  });
-  return { name: 'a', image, objects };
-}
-
-const rectangles = fc.record({
-  height: fc.integer({ min: 40, max: 90 }),
-  width: fc.integer({ min: 40, max: 90 }),
-  at: fc.array(
-    fc.tuple(fc.double({ min: 0, max: 0.5, noNaN: true }), fc.double({ min: 0, max: 0.5, noNaN: true })),
-    {
-      minLength: 1,
-      maxLength: 1,
-    },
-  ),
-  seed: fc.nat(1000),
+/** A rectangle or something round somewhere in an image: made in the test, so that a counterexample is short. */
+const shapes = fc.record({
+  height: fc.integer({ min: 60, max: 110 }),
+  width: fc.integer({ min: 60, max: 110 }),
+  corners: fc.constantFrom(4, 32),
+  place: fc.tuple(fc.nat(1000), fc.nat(1000)),
+  share: fc.tuple(fc.integer({ min: 300, max: 700 }), fc.integer({ min: 300, max: 700 })),
+  seed: fc.nat(100000),
 });
 
-function sampleOf({
-  height,
-  width,
-  at,
-}: {
-  height: number;
-  width: number;
-  at: [number, number][];
-}): DetectionSample {
-  return drawn(
-    height,
-    width,
-    at.map(([u, v]): Box => {
-      const [x1, y1] = [Math.round(u * width), Math.round(v * height)];
-      return [x1, y1, x1 + Math.round(width * 0.4), y1 + Math.round(height * 0.4)];
-    }),
-  );
+type Shape = typeof shapes extends fc.Arbitrary<infer T> ? T : never;
+
+function sampleOf({ height, width, corners, place, share }: Shape) {
+  const [w, h] = [Math.round((width * share[0]) / 1000), Math.round((height * share[1]) / 1000)];
+  const [x, y] = [Math.round(((width - w) * place[0]) / 1000), Math.round(((height - h) * place[1]) / 1000)];
+  return drawnSample(height, width, outlineOf([x, y, x + w, y + h], corners));
 }
 
-/** The box of the bright pixels. */
-function brightBox({ image }: DetectionSample): Box {
-  const box: Box = [image.width, image.height, 0, 0];
-  for (let i = 0; i < image.width * image.height; i++) {
-    if (image.data[3 * i]! < 128) continue;
-    const [x, y] = [i % image.width, Math.floor(i / image.width)];
-    box[0] = Math.min(box[0], x);
-    box[1] = Math.min(box[1], y);
-    box[2] = Math.max(box[2], x + 1);
-    box[3] = Math.max(box[3], y + 1);
+/** Each with its own chance. Sizes grow little: what is off by half a pixel would grow with them. */
+const transforms: Record<string, DetectionTransform> = {
+  resize: resizeShortSide({ shortSide: { low: 36, high: 52 }, maxSide: 90 }),
+  flip: flipObjects(0.7),
+  'flip again': flipObjects(0.7),
+  'min-iou': minIouCrop({ minSize: 0.7 }),
+  crop: randomObjectCrop({ size: [52, 60] }),
+  'crop by share': randomObjectCrop({ size: [70, 56], keep: 0.2 }),
+};
+
+/** Any of them in any order, each at most once. */
+const orders = fc.shuffledSubarray(Object.keys(transforms), { minLength: 1 });
+
+const applied = (shape: Shape, order: string[]) =>
+  compose(order.map((name) => transforms[name]!))(sampleOf(shape), rng(shape.seed, 0, 0));
+
+const isLarge = ([x1, y1, x2, y2]: Box, least = 8) => Math.min(x2 - x1, y2 - y1) >= least;
+
+function expectClose(box: Box, other: Box | undefined, most = 1): void {
+  expect(other).toBeDefined();
+  expect(Math.max(...box.map((edge, k) => Math.abs(edge - other![k]!)))).toBeLessThanOrEqual(most);
+}
+
+function overlapOf(a: Uint8Array, b: Uint8Array): number {
+  let [shared, either] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    shared += a[i]! & b[i]!;
+    either += a[i]! | b[i]!;
   }
-  return box;
+  return shared / either;
 }
 
-const all: DetectionTransform = composeDetection([
-  minIouCrop(),
-  resizeShortSide({ shortSide: [30, 55], maxSide: 80 }),
-  flipObjects(),
-]);
-
-describe('transforms of detection', () => {
-  it('keep boxes tight around what they mark, and inside the image', () => {
+describe('any composition of transforms', () => {
+  it('keeps boxes inside the image and tight around what they mark, to a pixel', () => {
+    let checked = 0;
     fc.assert(
-      fc.property(rectangles, (given) => {
-        const sample = all(sampleOf(given), rng(given.seed, 0, 0));
-        const bright = brightBox(sample);
-        for (const { box } of sample.objects) {
-          box.forEach((edge, k) => {
-            expect(Math.abs(edge - bright[k]!)).toBeLessThanOrEqual(1);
-          });
+      fc.property(shapes, orders, (shape, order) => {
+        const { image, objects } = applied(shape, order);
+        for (const { box } of objects) {
           expect(Math.min(...box)).toBeGreaterThanOrEqual(0);
-          expect(box[2]).toBeLessThanOrEqual(sample.image.width);
-          expect(box[3]).toBeLessThanOrEqual(sample.image.height);
+          expect(box[2]).toBeLessThanOrEqual(image.width);
+          expect(box[3]).toBeLessThanOrEqual(image.height);
+          expect(Math.min(box[2] - box[0], box[3] - box[1])).toBeGreaterThanOrEqual(1);
+          if (!isLarge(box)) continue;
+          expectClose(box, brightBox(image), 1.2); // enlarged a little, half a pixel of the drawing is more
+          checked++;
         }
       }),
+      { numRuns: 200 },
     );
+    expect(checked).toBeGreaterThan(100);
   });
 
-  it('move polygons and masks alike', () => {
+  it('moves polygons and masks alike', () => {
+    let checked = 0;
     fc.assert(
-      fc.property(rectangles, (given) => {
-        const { image, objects } = all(sampleOf(given), rng(given.seed, 0, 0));
-        const [polygon, mask] = objects.map(({ segmentation }) =>
-          decodeRle(
-            Array.isArray(segmentation)
-              ? polygonsToRle(segmentation, [image.height, image.width])
-              : segmentation!,
-          ),
-        );
-        const shared = polygon!.reduce((sum, v, i) => sum + (v & mask![i]!), 0);
-        const either = polygon!.reduce((sum, v, i) => sum + (v | mask![i]!), 0);
-        if (either > 150) expect(shared / either).toBeGreaterThan(0.8);
+      fc.property(shapes, orders, (shape, order) => {
+        const { image, objects } = applied(shape, order);
+        if (objects.length < 2 || !objects.every(({ box }) => isLarge(box, 22))) return;
+        const [polygon, mask] = objects.map((object) => maskOf(object, image)) as [Uint8Array, Uint8Array];
+        expect(overlapOf(polygon, mask)).toBeGreaterThan(0.9);
+        checked++;
       }),
+      { numRuns: 200 },
+    );
+    expect(checked).toBeGreaterThan(30);
+  });
+
+  it('depends on the random numbers alone and writes nothing into what it is given', () => {
+    fc.assert(
+      fc.property(shapes, orders, (shape, order) => {
+        const sample = sampleOf(shape);
+        const before = structuredClone(sample);
+        const transform = compose(order.map((name) => transforms[name]!));
+        const [one, two] = [rng(shape.seed, 1, 2), rng(shape.seed, 1, 2)];
+        expect(isDeepStrictEqual(transform(sample, one), transform(sample, two))).toBe(true);
+        expect(one.next()).toBe(two.next());
+        expect(isDeepStrictEqual(sample, before)).toBe(true);
+      }),
+      { numRuns: 30 },
     );
   });
 
-  it('are the same for the same random numbers, and write nothing into what they get', () => {
-    const sample = sampleOf({ height: 60, width: 80, at: [[0.2, 0.3]] });
-    const before = structuredClone(sample);
-    const augment = detectionAugmentation({ shortSide: [40, 50], photometric: true, minIouCrop: true });
-    const [a, b] = [augment(sample, rng(3, 1, 2)), augment(sample, rng(3, 1, 2))];
-    expect(a).toEqual(b);
-    expect(sample).toEqual(before);
+  it('keeps images without objects', () => {
+    fc.assert(
+      fc.property(shapes, orders, (shape, order) => {
+        const transform = compose(order.map((name) => transforms[name]!));
+        const { image, objects } = transform({ ...sampleOf(shape), objects: [] }, rng(shape.seed, 0, 0));
+        expect(objects).toEqual([]);
+        expect(image.data.length).toBe(image.width * image.height * 3);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('flipObjects', () => {
+  it('twice gives the sample back', () => {
+    fc.assert(
+      fc.property(shapes, (shape) => {
+        const sample = sampleOf(shape);
+        const once = flipObjects(1)(sample, rng(0, 0, 0));
+        const twice = flipObjects(1)(once, rng(0, 0, 0));
+        expect(sameBytes(twice.image.data, sample.image.data)).toBe(true);
+        expect(twice.objects[1]).toEqual(sample.objects[1]);
+        expectClose(twice.objects[0]!.box, sample.objects[0]!.box, 1e-9);
+        const [back, given] = [twice, sample].map(
+          ({ objects }) => (objects[0]!.segmentation as number[][])[0]!,
+        );
+        for (const [i, v] of back!.entries()) expect(v).toBeCloseTo(given![i]!, 9);
+      }),
+      { numRuns: 30 },
+    );
   });
 
-  it('mirror back what was mirrored', () => {
-    const sample = sampleOf({ height: 41, width: 57, at: [[0.1, 0.2]] });
-    const twice = composeDetection([flipObjects(1), flipObjects(1)])(sample, rng(0, 0, 0));
-    expect(twice.image).toEqual(sample.image);
-    expect(twice.objects.map(({ box }) => box)).toEqual(sample.objects.map(({ box }) => box));
-    expect(twice.objects[1]!.segmentation).toEqual(sample.objects[1]!.segmentation);
+  it('keeps to its probability', () => {
+    const sample = drawnSample(4, 6, [0, 0, 3, 0, 3, 3]);
+    const flipped = Array.from({ length: 1000 }, (_, i) => flipObjects(0.3)(sample, rng(0, 0, i)) !== sample);
+    expect(flipped.filter(Boolean).length / 1000).toBeCloseTo(0.3, 1);
+  });
+});
+
+describe('resizeShortSide', () => {
+  const image = (height: number, width: number) => ({
+    width,
+    height,
+    data: new Uint8Array(3 * height * width),
   });
 
-  it('resize to the short side, but never beyond the long one', () => {
-    const image = rgbImage(480, 640, () => [0, 0, 0]);
-    const small = (shortSide: number, maxSide?: number) => {
-      const { image: out, scale } = detectionInput(image, { shortSide, ...(maxSide && { maxSide }) });
-      return [out.height, out.width, scale];
+  it('follows mmdetection: the scale that reaches one of both sides, sides rounded by their half', () => {
+    const sides = fc.integer({ min: 1, max: 900 });
+    fc.assert(
+      fc.property(
+        sides,
+        sides,
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 0, max: 60 }),
+        (h, w, short, more) => {
+          const scale = Math.min(short / Math.min(h, w), (short + more) / Math.max(h, w));
+          const rounded = [h, w].map((side) => Math.max(1, Math.trunc(side * scale + 0.5)));
+          const { image: out } = detectionInput(image(h, w), { shortSide: short, maxSide: short + more });
+          expect([out.height, out.width]).toEqual(rounded);
+        },
+      ),
+    );
+  });
+
+  it('says the scale, and gives the image itself where the size is right', () => {
+    expect(detectionInput(image(48, 64), { shortSide: 80 })).toMatchObject({
+      image: { width: 107, height: 80 },
+      scale: 107 / 64,
+    });
+    expect(detectionInput(image(48, 64), { shortSide: 80, maxSide: 90 }).scale).toBe(90 / 64);
+    const same = image(48, 64);
+    expect(detectionInput(same, { shortSide: 48 })).toEqual({ image: same, scale: 1 });
+  });
+
+  it('draws one of several sides, or any of a range', () => {
+    const sample = { name: 'a', image: image(10, 10), objects: [] };
+    const drawn = (options: Parameters<typeof resizeShortSide>[0]) =>
+      Array.from({ length: 200 }, (_, i) => resizeShortSide(options)(sample, rng(0, 0, i)).image.height);
+    expect(new Set(drawn({ shortSide: [8, 12, 20] }))).toEqual(new Set([8, 12, 20]));
+    expect(new Set(drawn({ shortSide: { low: 8, high: 11 } }))).toEqual(new Set([8, 9, 10, 11]));
+    const one = rng(0, 0, 0);
+    resizeShortSide({ shortSide: 8 })(sample, one);
+    expect(one.next()).toBe(rng(0, 0, 0).next()); // nothing to draw
+  });
+
+  it('leaves out objects that become too small, with their masks', () => {
+    const sample: DetectionSample = {
+      name: 'a',
+      image: image(40, 40),
+      objects: [boxed([0, 0, 6, 30], { id: 1 }), boxed([0, 0, 8, 8], { id: 2, area: 40 })],
     };
-    expect(small(800)).toEqual([800, 1067, 1067 / 640]);
-    expect(small(800, 900)).toEqual([675, 900, 900 / 640]);
-    expect(small(480)).toEqual([480, 640, 1]);
-    expect(() => small(0)).toThrow(/sides to resize to are out of range/);
+    const ids = (minSide?: number) =>
+      resizeShortSide({ shortSide: 10, minSide })(sample, rng(0, 0, 0)).objects.map(({ id }) => id);
+    expect(ids()).toEqual([1, 2]);
+    expect(ids(2)).toEqual([2]);
+    expect(resizeShortSide({ shortSide: 20 })(sample, rng(0, 0, 0)).objects[1]).toEqual(
+      boxed([0, 0, 4, 4], { id: 2, area: 10 }),
+    );
   });
 
-  it('leave images without objects as they are, and objects that are cut away out', () => {
-    const empty = { ...sampleOf({ height: 40, width: 40, at: [[0, 0]] }), objects: [] };
-    expect(minIouCrop()(empty, rng(0, 0, 0))).toBe(empty);
-    expect(all(empty, rng(1, 0, 0)).objects).toEqual([]);
-    const sample = drawn(100, 100, [
-      [0, 0, 20, 20],
-      [80, 80, 100, 100],
-    ]);
-    const counts = Array.from({ length: 40 }, (_, i) => minIouCrop()(sample, rng(7, 0, i)).objects.length);
-    expect(new Set(counts)).toContain(2);
-    expect(Math.max(...counts)).toBe(4);
-    expect(Math.min(...counts)).toBeGreaterThan(0);
+  it.each([
+    { shortSide: 0 },
+    { shortSide: 20, maxSide: 10 },
+    { shortSide: [] },
+    { shortSide: [10, Number.NaN] },
+    { shortSide: { low: 10, high: 9 } },
+    { shortSide: { low: 1.5, high: 9 } },
+  ])('refuses %j', (options) => {
+    expect(() => resizeShortSide(options)).toThrow(OptionError);
+  });
+});
+
+/** Twenty objects of 10 pixels in rows of five, of an image of 100x80. */
+const grid = (change: Partial<DetectionObject> = {}): DetectionSample => ({
+  name: 'grid',
+  image: rgbImage(80, 100, (y, x) => [x, y, 0]),
+  objects: Array.from({ length: 20 }, (_, id) => {
+    const [x, y] = [20 * (id % 5) + 5, 20 * Math.floor(id / 5) + 5];
+    return boxed([x, y, x + 10, y + 10], { id, ...change });
+  }),
+});
+
+/** Where a window of the grid lies: its pixels say so. */
+const windowOf = ({ image }: DetectionSample): Box => {
+  const [left, top] = image.data as unknown as [number, number];
+  return [left, top, left + image.width, top + image.height];
+};
+
+describe('randomObjectCrop', () => {
+  const crops = (options: Parameters<typeof randomObjectCrop>[0], sample = grid()) =>
+    Array.from({ length: 100 }, (_, i) => randomObjectCrop(options)(sample, rng(5, 0, i)));
+
+  it('keeps the objects with their centre in the window, and cuts them', () => {
+    for (const crop of crops({ size: [31, 42] })) {
+      const [left, top, right, bottom] = windowOf(crop);
+      const expected = grid().objects.flatMap(({ box: [x, y], id }) => {
+        const [cx, cy] = [x + 5, y + 5];
+        if (cx <= left || cx >= right || cy <= top || cy >= bottom) return [];
+        const edges = [
+          Math.max(x, left),
+          Math.max(y, top),
+          Math.min(x + 10, right),
+          Math.min(y + 10, bottom),
+        ];
+        return [boxed(edges.map((v, k) => v - (k % 2 === 0 ? left : top)) as Box, { id })];
+      });
+      expect(crop.objects).toEqual(expected);
+      expect([crop.image.height, crop.image.width]).toEqual([31, 42]);
+    }
+  });
+
+  it('or those that show a share of their box', () => {
+    for (const crop of crops({ size: [31, 42], keep: 0.5 })) {
+      for (const { box } of crop.objects) {
+        expect((box[2] - box[0]) * (box[3] - box[1])).toBeGreaterThanOrEqual(50);
+      }
+      const [left, top, right, bottom] = windowOf(crop);
+      const shown = grid().objects.filter(({ box: [x, y] }) => {
+        const width = Math.max(0, Math.min(x + 10, right) - Math.max(x, left));
+        const height = Math.max(0, Math.min(y + 10, bottom) - Math.max(y, top));
+        return width * height >= 50;
+      });
+      expect(crop.objects.map(({ id }) => id)).toEqual(shown.map(({ id }) => id));
+    }
+  });
+
+  it('keeps a crowd as far as it is seen', () => {
+    const sample = { ...grid(), objects: [boxed([0, 0, 100, 80], { crowd: true })] };
+    for (const crop of crops({ size: [20, 20] }, sample)) {
+      expect(crop.objects).toEqual([boxed([0, 0, 20, 20], { crowd: true })]);
+    }
+  });
+
+  it('leaves small images whole, and every place is reached', () => {
+    const sample = grid();
+    expect(randomObjectCrop({ size: [80, 200] })(sample, rng(0, 0, 0))).toBe(sample);
+    const tops = crops({ size: [77, 100] }).map((crop) => windowOf(crop)[1]);
+    expect(new Set(tops)).toEqual(new Set([0, 1, 2, 3]));
+  });
+
+  it('gives what is cut the box of the rest of its outline', () => {
+    const polygon = [0, 0, 80, 0, 0, 80]; // its right half below a slope
+    const sample: DetectionSample = { ...drawnSample(80, 80, polygon), name: 'slope' };
+    let cut = 0;
+    for (let i = 0; i < 50; i++) {
+      const { image, objects } = randomObjectCrop({ size: [40, 40], keep: 0.01 })(sample, rng(2, 0, i));
+      for (const object of objects) {
+        const mask = maskOf(object, image);
+        if (isLarge(object.box))
+          expectClose(
+            object.box,
+            boundsOf(40, 1600, (k) => mask[k] === 1),
+          );
+        expectClose(outlineBox(object.segmentation!), object.box, 1e-9);
+        if (object.box[3] < 39) cut++;
+      }
+    }
+    expect(cut).toBeGreaterThan(0);
+  });
+
+  it.each([{ size: [0, 4] }, { size: [4, 4], keep: 0 }, { size: [4, 4], keep: 1.1 }])(
+    'refuses %j',
+    (options) => {
+      expect(() => randomObjectCrop(options as never)).toThrow(OptionError);
+    },
+  );
+});
+
+describe('minIouCrop', () => {
+  it('takes windows that overlap an object as much as was asked, or the whole image', () => {
+    const sample: DetectionSample = { ...grid(), objects: [boxed([20, 20, 60, 60])] };
+    let [whole, cropped] = [0, 0];
+    for (let i = 0; i < 300; i++) {
+      const crop = minIouCrop({ overlaps: [0.6] })(sample, rng(3, 0, i));
+      if (crop === sample) {
+        whole++;
+        continue;
+      }
+      const { width, height } = crop.image;
+      const [x1, y1, x2, y2] = crop.objects[0]!.box;
+      const shown = (x2 - x1) * (y2 - y1);
+      const overlap = shown / (1600 + width * height - shown);
+      if (overlap >= 0.6) cropped++;
+      expect(height / width).toBeGreaterThanOrEqual(0.5);
+      expect(height / width).toBeLessThanOrEqual(2);
+      expect(Math.min(width / 100, height / 80)).toBeGreaterThan(0.28);
+    }
+    // A third of the draws each: whole, overlapping if the tries suffice, and any window, which may overlap too.
+    expect(whole).toBeGreaterThan(70);
+    expect(cropped).toBeGreaterThan(40);
+    expect(300 - whole - cropped).toBeGreaterThan(30);
+  });
+
+  it('keeps at least one object, and crowds that are seen', () => {
+    const sample = grid();
+    sample.objects.push(boxed([0, 0, 100, 80], { id: 99, crowd: true }));
+    const kept = Array.from({ length: 60 }, (_, i) =>
+      minIouCrop()(sample, rng(1, 0, i)).objects.map(({ id }) => id),
+    );
+    for (const ids of kept) {
+      expect(ids.length).toBeGreaterThan(1);
+      expect(ids).toContain(99);
+    }
+    expect(kept.some((ids) => ids.length < 21)).toBe(true);
+  });
+
+  it('leaves an image alone that has no object, or crowds only', () => {
+    for (const objects of [[], [boxed([0, 0, 50, 50], { crowd: true })]]) {
+      const sample = { ...grid(), objects };
+      expect(minIouCrop()(sample, rng(0, 0, 0))).toBe(sample);
+    }
+    expect(() => minIouCrop({ overlaps: [0] })).toThrow(OptionError);
+    expect(() => minIouCrop({ minSize: 1.5 })).toThrow(OptionError);
   });
 });
 
 describe('mosaicOf', () => {
-  it('puts four samples together, their boxes on what they mark', async () => {
-    const dark = drawn(60, 60, []);
-    const bright = sampleOf({ height: 50, width: 70, at: [[0.3, 0.3]] });
-    for (let seed = 0; seed < 20; seed++) {
-      const four = await mosaicOf(bright, 1, async () => dark, rng(seed, 0, 0));
-      expect([four.image.height, four.image.width]).toEqual([50, 70]);
-      const found = brightBox(four);
-      for (const { box } of four.objects) {
-        box.forEach((edge, k) => {
-          expect(Math.abs(edge - found[k]!)).toBeLessThanOrEqual(1.5);
-        });
+  it('puts four samples together, boxes and outlines on what they mark', async () => {
+    const dark = { name: 'dark', image: rgbImage(60, 60, () => [0, 0, 0]), objects: [] };
+    let checked = 0;
+    for (let seed = 0; seed < 60; seed++) {
+      const bright = drawnSample(50, 70, outlineOf([20, 10, 60, 40], seed % 2 === 0 ? 4 : 32));
+      const asked: number[] = [];
+      const load = async (index: number) => {
+        asked.push(index);
+        return dark;
+      };
+      const four = await mosaicOf(bright, 9, load, rng(seed, 0, 0));
+      expect([four.name, four.image.height, four.image.width]).toEqual(['drawn', 50, 70]);
+      expect(asked.length).toBe(3);
+      for (const object of four.objects) {
+        const mask = maskOf(object, four.image);
+        if (!isLarge(object.box)) continue;
+        expectClose(object.box, brightBox(four.image));
+        // Nothing of an outline reaches into the neighbours.
+        expectClose(
+          object.box,
+          boundsOf(70, 3500, (i) => mask[i] === 1),
+        );
+        checked++;
       }
     }
-    const mixed = await mosaicOf(dark, 1, async () => bright, rng(1, 0, 0));
-    expect(mixed.objects.length).toBeGreaterThan(2);
+    expect(checked).toBeGreaterThan(40);
+  });
+
+  it('takes objects of all four', async () => {
+    const bright = drawnSample(50, 70, outlineOf([5, 5, 65, 45], 4));
+    const four = await mosaicOf(bright, 1, async () => bright, rng(1, 0, 0));
+    expect(four.objects.length).toBe(8);
   });
 });
 
-describe('targetsOf', () => {
-  it('gives boxes, labels, what is ignored, and masks of the padded size', () => {
-    const { objects } = drawn(10, 12, [[2, 3, 6, 8]]);
-    const difficult = { ...objects[0]!, difficult: true };
-    const { segmentation: _, ...bare } = objects[0]!;
-    const { boxes, labels, crowd, masks } = targetsOf([objects[0]!, objects[1]!, difficult, bare], [16, 16]);
-    expect([...boxes.subarray(0, 4)]).toEqual([2, 3, 6, 8]);
-    expect([...labels]).toEqual([0, 0, 0, 0]);
-    expect([...crowd]).toEqual([0, 0, 1, 0]);
-    const expected = Uint8Array.from({ length: 256 }, (_, i) => {
-      const [x, y] = [i % 16, i >> 4];
-      return x >= 2 && x < 6 && y >= 3 && y < 8 ? 1 : 0;
+describe('detectionAugmentation', () => {
+  it('is distortion, crop by overlap, resize, crop, mirror', () => {
+    const sample = drawnSample(60, 80, outlineOf([20, 10, 60, 50], 32));
+    const augment = detectionAugmentation({
+      shortSide: [50, 70],
+      photometric: { brightness: 10 },
+      minIouCrop: true,
+      crop: { size: [48, 48] },
     });
-    for (let i = 0; i < 4; i++) expect(masks!.data.subarray(i * 256, (i + 1) * 256)).toEqual(expected);
-    expect(targetsOf(objects).masks).toBeUndefined();
+    const results = Array.from({ length: 40 }, (_, i) => augment(sample, rng(3, 0, i)));
+    for (const { image, objects } of results) {
+      expect([image.height, image.width]).toEqual([48, 48]);
+      for (const { box } of objects) expect(Math.max(...box)).toBeLessThanOrEqual(48);
+    }
+    expect(new Set(results.map(({ objects }) => String(objects[0]?.box))).size).toBeGreaterThan(30);
+  });
+
+  it('by default resizes and mirrors', () => {
+    const sample = drawnSample(30, 40, [2, 2, 20, 2, 20, 12]);
+    const augment = detectionAugmentation({ shortSide: 60 });
+    const boxes = Array.from({ length: 20 }, (_, i) => String(augment(sample, rng(0, 0, i)).objects[0]!.box));
+    expect(new Set(boxes)).toEqual(new Set(['4,4,40,24', '40,4,76,24']));
   });
 });
