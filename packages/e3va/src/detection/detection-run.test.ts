@@ -112,6 +112,12 @@ describe('a run of detection', () => {
     model.dispose();
   });
 
+  it('is hinted at where its data are given to the other task', async () => {
+    await expect(trainRun(parseRecipe({ data: { dir: join(data, 'annotations') } }))).rejects.toThrow(
+      /to do: .*if it holds images with boxes, add --task detection/,
+    );
+  });
+
   it('is refused as a run of another task', async () => {
     await expect(loadRun(join(root, 'mask-rcnn-whole'), { task: 'segmentation' })).rejects.toThrow(
       /a run of another task\n {2}expected: segmentation\n {2}received: detection/,

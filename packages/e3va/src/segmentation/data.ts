@@ -1,4 +1,10 @@
-import { batches, type MaskFolder, openMaskFolder, trainAugmentation } from '@e3va/datasets';
+import {
+  batches,
+  type MaskFolder,
+  openMaskFolder,
+  trainAugmentation,
+  UnknownLayoutError,
+} from '@e3va/datasets';
 import { imagenetMean, imagenetStd } from '@e3va/swin';
 import { definedOnly, folderOf } from '../data-options.ts';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
@@ -11,7 +17,13 @@ export async function openMasks({
 }: Pick<SegmentationRecipe, 'data' | 'train'>): Promise<MaskFolder> {
   const { dir: _, cacheMegabytes: __, ...options } = data;
   const dir = folderOf(data, 'a folder of images and masks');
-  return openMaskFolder(dir, { seed: train.seed, ...definedOnly(options) });
+  try {
+    return await openMaskFolder(dir, { seed: train.seed, ...definedOnly(options) });
+  } catch (error) {
+    if (!(error instanceof UnknownLayoutError)) throw error;
+    const fix = `${error.parts.fix}; if it holds images with boxes, add --task detection`;
+    throw new UnknownLayoutError({ ...error.parts, fix }, { cause: error });
+  }
 }
 
 /** Training batches: augmented, normalised, shuffled anew in each epoch. */
