@@ -27,6 +27,26 @@ import {
 } from 'e3va';
 import { writeDigitScenes } from './digit-scenes.mjs';
 
+/** The settings that fit the scenes of digits. */
+const digitFlags = {
+  segmentation: {
+    steps: '300',
+    'train.crop': '[128, 160]',
+    'train.scale': '[0.9, 1.2]',
+    'train.flip': '0', // a mirrored digit is no digit
+    'train.evalEvery': '150',
+    lr: '2e-3',
+  },
+  detection: {
+    steps: '300',
+    batch: '4',
+    'train.shortSide': '[120, 136]',
+    'train.flip': '0',
+    'train.evalEvery': '150',
+    lr: '2e-3',
+  },
+};
+
 const began = performance.now();
 let scenes;
 try {
@@ -80,26 +100,6 @@ function readFlags(args) {
   }
   return flags;
 }
-
-/** The settings that fit the scenes of digits. */
-const digitFlags = {
-  segmentation: {
-    steps: '300',
-    'train.crop': '[128, 160]',
-    'train.scale': '[0.9, 1.2]',
-    'train.flip': '0', // a mirrored digit is no digit
-    'train.evalEvery': '150',
-    lr: '2e-3',
-  },
-  detection: {
-    steps: '300',
-    batch: '4',
-    'train.shortSide': '[120, 136]',
-    'train.flip': '0',
-    'train.evalEvery': '150',
-    lr: '2e-3',
-  },
-};
 
 async function measureSteps(recipe) {
   const folder = await openData(recipe);
