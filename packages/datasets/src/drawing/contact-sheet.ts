@@ -24,8 +24,8 @@ const [gap, caption] = [6, textHeight(1) + 6];
 
 /**
  * Images of a split with their objects drawn on them, side by side in one picture, each with its name and number of objects below.
- * Larger images are shrunk. By default names of classes
- * that would cover one another are left out, all of them where there is one class only.
+ * Larger images are shrunk. By default names of classes that would cover one another are left out, and all of them where there is
+ * one class only.
  *
  * @throws OptionError if a number of the layout is below 1.
  * @throws what loading a sample throws.

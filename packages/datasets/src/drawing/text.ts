@@ -70,7 +70,7 @@ async function systemText(text: string, scale: number): Promise<TextPicture | un
 }
 
 /** A text as the markup of it: no tag, no control character, no half of a character. */
-export function escapeMarkup(text: string): string {
+function escapeMarkup(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',
     '<': '&lt;',

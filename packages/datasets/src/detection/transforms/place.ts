@@ -28,7 +28,7 @@ export function placement(
 }
 
 /** The least width and height of a box that an object keeps, by default. */
-export const defaultMinSide = 1;
+const defaultMinSide = 1;
 
 /**
  * The objects where a placement puts them. Boxes and outlines are cut at the border; an object that is cut gets the box of what is
