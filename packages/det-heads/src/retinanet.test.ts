@@ -82,10 +82,10 @@ onBackends('retinaNet', (backend) => {
       extraLevels: 1,
       seed: 1,
     });
-    const optimizer = tf.train.adam(2e-3);
+    const optimizer = tf.train.adam(4e-3);
     const losses: number[] = [];
     let tensors = 0;
-    for (let step = 0; step < 150; step++) {
+    for (let step = 0; step < 90; step++) {
       const loss = optimizer.minimize(() => detector.loss(features, targets, sizes).total, true)!;
       losses.push(loss.dataSync()[0]!);
       loss.dispose();
