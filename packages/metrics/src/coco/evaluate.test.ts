@@ -195,6 +195,19 @@ describe('cocoEvaluate', () => {
     expect(run).toThrow(message);
   });
 
+  it('shows what it refuses, however that is made', () => {
+    let deep: unknown = [];
+    for (let i = 0; i < 1e5; i++) deep = [deep];
+    const refused = (change: object) => () =>
+      cocoEvaluate(truth, [{ ...hit, ...change }], { iouType: 'bbox' });
+    for (const value of [JSON.parse('{"toString":0}'), Object.create(null), [deep], 'x'.repeat(1e6), 5n]) {
+      for (const change of [{ image_id: value }, { score: value }, { bbox: value }, { bbox: [value] }]) {
+        expect(refused(change)).toThrow(DetectionError);
+      }
+    }
+    expect(refused({ bbox: [0, Number.NaN, 1, 1] })).toThrow('received: [0,NaN,1,1]');
+  });
+
   it('refuses detections that are no list, and one that is no object', () => {
     const run = (found: unknown) => () => cocoEvaluate(truth, found as CocoDetection[], { iouType: 'bbox' });
     expect(run({ annotations: [hit] })).toThrow(DetectionError);

@@ -4,7 +4,6 @@ import { compareIds, indexDataset } from './dataset-index.ts';
 import { groupBy, membersOf } from './groups.ts';
 import { matchClass } from './match.ts';
 import { type FoundObjects, foundObjects, type Objects, trueObjects } from './objects.ts';
-
 import { type CocoIouType, type CocoParams, checkIouType, cocoParams } from './options.ts';
 import { overlapsOf } from './overlaps.ts';
 import { type CocoScores, scoresOfCurves } from './scores.ts';

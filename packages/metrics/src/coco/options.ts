@@ -57,7 +57,13 @@ function check(
   length?: number,
 ) {
   const ascending = (v: number, i: number) => valid(v) && (i === 0 || v > values[i - 1]!);
-  if (values.length > 0 && values.length === (length ?? values.length) && values.every(ascending)) return;
+  if (
+    Array.isArray(values) &&
+    values.length > 0 &&
+    values.length === (length ?? values.length) &&
+    values.every(ascending)
+  )
+    return;
   throw new EvaluationOptionError({ what: `${name} cannot be used`, expected, received: shown(values) });
 }
 

@@ -71,7 +71,7 @@ function checkPolygon(polygon: readonly number[]): void {
       received: Array.isArray(polygon) ? `${polygon.length} coordinates` : shown(polygon),
     });
   }
-  const bad = polygon.findIndex((v) => !(Math.abs(v) <= maxCoordinate));
+  const bad = polygon.findIndex((v) => typeof v !== 'number' || !(Math.abs(v) <= maxCoordinate));
   if (bad < 0) return;
   throw new PolygonError({
     what: `coordinate ${bad} of a polygon is out of range`,

@@ -140,6 +140,13 @@ describe('run lengths agree with pixels', () => {
     expect(rleIou([rle], [encodeRle([0, 1, 0, 0, 1, 0], [2, 3])])[0]).toBe(1);
   });
 
+  it('reads long runs that it wrote: differences of six characters, both signs', () => {
+    const counts = [5, 50_000_000, 7, 3, 20_000_000, 40_000_000, 2 ** 27 - 110_000_015];
+    const rle = compressRle({ size: [8192, 16384], counts });
+    expect(rleArea(rle)).toBe(90_000_003);
+    expect(rleBox(rle)).toEqual(rleBox({ size: [8192, 16384], counts }));
+  });
+
   it('holds masks without pixels', () => {
     expect(encodeRle([], [0, 5])).toEqual({ size: [0, 5], counts: '0' });
     expect([...decodeRle({ size: [0, 5], counts: '' })]).toEqual([]);
@@ -211,6 +218,8 @@ describe('polygonsToRle', () => {
     [[1, 2, 3, 4, Number.POSITIVE_INFINITY, 6], 'coordinate 4 of a polygon is out of range'],
     [[1, 2, 3, 4, 5, -1e9], 'coordinate 5 of a polygon is out of range'],
     ['123456' as unknown as number[], 'a polygon is no list of corners'],
+    [[1, 2, 3, 4, 5, null as never], 'coordinate 5 of a polygon is out of range'],
+    [['1', 2, 3, 4, 5, 6] as unknown as number[], 'coordinate 0 of a polygon is out of range'],
   ])('refuses %j', (polygon, message) => {
     expect(() => polygonsToRle([polygon], [5, 5])).toThrow(PolygonError);
     expect(() => polygonsToRle([polygon], [5, 5])).toThrow(message);

@@ -93,7 +93,7 @@ function parseCounts(counts: string): Uint32Array {
       if (!(group >= 0 && group < 64) || shift > 25) throw badCounts(counts, at - 1);
       value |= (group & 31) << shift;
       more = (group & 32) !== 0;
-      if (!more && group & 16 && shift < 25) value |= -1 << (shift + 5);
+      if (!more && group & 16) value |= -1 << (shift + 5);
     }
     const length = value + (runs > 2 ? lengths[runs - 2]! : 0);
     if (length < 0 || length > maxMaskPixels) throw badCounts(counts, at - 1);
@@ -134,6 +134,17 @@ function checkSum(lengths: Uint32Array, height: number, width: number): void {
 
 /** A value for an error message: short, whatever it is. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' || Array.isArray(value) ? JSON.stringify(value) : String(value);
+  const text = textOf(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** More of a value than is shown, however long or deep it is; an object is not asked for its own text. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (!Array.isArray(value)) return 'an object';
+  return `[${value
+    .slice(0, 60)
+    .map((item) => (Array.isArray(item) ? '[…]' : textOf(item)))
+    .join(',')}]`;
 }
