@@ -47,6 +47,16 @@ it('matches the pair of highest IoU first, then the surer detection', () => {
   ]);
 });
 
+it('counts a detection that is listed twice twice, an object too', () => {
+  const [detection, truth] = [found(0, 0), object(0, 0)];
+  expect(counted([truth], [detection, detection])).toEqual([
+    [1, 0, 0],
+    [0, 0, 0],
+    [1, 0, 0],
+  ]);
+  expect(counted([truth, truth], [detection])[0]).toEqual([1, 0, 1]);
+});
+
 it('leaves out detections below the score, and matches from the IoU on that is asked for', () => {
   expect(counted([object(0, 0)], [found(0, 0, 0.29)])[0]).toEqual([0, 0, 1]);
   expect(counted([object(0, 0)], [found(0, 0, 0.3)])[0]).toEqual([1, 0, 0]);

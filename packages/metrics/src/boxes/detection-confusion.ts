@@ -65,12 +65,14 @@ export class DetectionConfusion {
     const ignored = truths.filter(isIgnored);
     const detections = found.filter(({ score }) => score >= this.scoreThreshold);
     const matches = this.#match(objects, detections);
-    for (const object of objects) this.#count(object.label, matches.get(object)?.label ?? this.classes);
+    objects.forEach(({ label }, i) => {
+      this.#count(label, detections[matches.get(i) ?? -1]?.label ?? this.classes);
+    });
     const matched = new Set(matches.values());
-    for (const detection of detections) {
+    detections.forEach((detection, j) => {
       const excused = () => ignored.some((region) => this.#covers(region, detection));
-      if (!matched.has(detection) && !excused()) this.#count(this.classes, detection.label);
-    }
+      if (!matched.has(j) && !excused()) this.#count(this.classes, detection.label);
+    });
   }
 
   /**
@@ -98,19 +100,20 @@ export class DetectionConfusion {
     return overlap >= this.iouThreshold;
   }
 
-  #match(objects: readonly TrueBox[], detections: readonly FoundBox[]): Map<TrueBox, FoundBox> {
-    const pairs = detections.flatMap((detection) =>
+  /** For each matched object's place that of its detection. */
+  #match(objects: readonly TrueBox[], detections: readonly FoundBox[]): Map<number, number> {
+    const pairs = detections.flatMap((detection, j) =>
       objects
-        .map((object) => ({ detection, object, iou: iouOfBoxes(detection, object) }))
+        .map((object, i) => ({ i, j, score: detection.score, iou: iouOfBoxes(detection, object) }))
         .filter(({ iou }) => iou >= this.iouThreshold),
     );
-    pairs.sort((a, b) => b.iou - a.iou || b.detection.score - a.detection.score);
-    const matches = new Map<TrueBox, FoundBox>();
-    const taken = new Set<FoundBox>();
-    for (const { detection, object } of pairs) {
-      if (matches.has(object) || taken.has(detection)) continue;
-      matches.set(object, detection);
-      taken.add(detection);
+    pairs.sort((a, b) => b.iou - a.iou || b.score - a.score);
+    const matches = new Map<number, number>();
+    const taken = new Set<number>();
+    for (const { i, j } of pairs) {
+      if (matches.has(i) || taken.has(j)) continue;
+      matches.set(i, j);
+      taken.add(j);
     }
     return matches;
   }

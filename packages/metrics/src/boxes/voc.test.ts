@@ -148,6 +148,17 @@ describe('vocEvaluate', () => {
     }
   });
 
+  it('tells one object that stands in the lists of two images apart', () => {
+    const { perClass } = vocEvaluate([[object], [object]], [[detection], [detection]], { classes: 1 });
+    expect([...perClass[0]!.recall]).toEqual([0.5, 1]);
+    expect(perClass[0]).toMatchObject({ AP: 1, objects: 2 });
+  });
+
+  it('takes objects of equal score in the order of the images', () => {
+    const { perClass } = vocEvaluate([[], [object]], [[detection], [detection]], { classes: 1 });
+    expect([...perClass[0]!.precision]).toEqual([0, 0.5]);
+  });
+
   it.each<[string, new (parts: never) => Error, TrueBox[][], FoundBox[][], object]>([
     ['different numbers of images', LengthMismatchError, [[]], [], {}],
     [

@@ -72,39 +72,67 @@ export function vocEvaluate(
   checkClasses(classes);
   checkIouThreshold(iouThreshold);
   checkImages(truths, found, classes);
-  const perClass = Array.from({ length: classes }, (_, label) => {
-    const own = truths.map((list) => list.filter((object) => object.label === label));
-    const detections = found.flatMap((list, image) =>
-      list.filter((d) => d.label === label).map((detection) => ({ image, detection })),
-    );
-    detections.sort((a, b) => b.detection.score - a.detection.score);
-    const curve = curveOfClass(own, detections, iouThreshold, inclusivePixels ? 1 : 0);
-    return scoresOfCurve(curve, exactPoints);
-  });
+  const perClass = groupByClass(truths, found, classes).map((group) =>
+    scoresOfCurve(curveOfClass(group, iouThreshold, inclusivePixels ? 1 : 0), exactPoints),
+  );
   return { mAP: mean(perClass.map(({ AP }) => AP)), mAP11: mean(perClass.map(({ AP11 }) => AP11)), perClass };
+}
+
+/** The objects and detections of one class. */
+interface ClassGroup {
+  /** The number of objects to be found. */
+  objects: number;
+  /** The objects of each image that has any. */
+  truths: Map<number, Candidate[]>;
+  /** Surest first; of equal scores in the order of the images. */
+  detections: { image: number; detection: FoundBox }[];
+}
+
+/** An object, and whether a detection has it already. */
+interface Candidate {
+  object: TrueBox;
+  matched: boolean;
+}
+
+function groupByClass(
+  truths: readonly (readonly TrueBox[])[],
+  found: readonly (readonly FoundBox[])[],
+  classes: number,
+): ClassGroup[] {
+  const groups = Array.from(
+    { length: classes },
+    (): ClassGroup => ({ objects: 0, truths: new Map(), detections: [] }),
+  );
+  truths.forEach((list, image) => {
+    for (const object of list) {
+      const group = groups[object.label]!;
+      const own = group.truths.get(image);
+      if (own) own.push({ object, matched: false });
+      else group.truths.set(image, [{ object, matched: false }]);
+      if (!isIgnored(object)) group.objects++;
+    }
+  });
+  found.forEach((list, image) => {
+    for (const detection of list) groups[detection.label]!.detections.push({ image, detection });
+  });
+  for (const { detections } of groups) detections.sort((a, b) => b.detection.score - a.detection.score);
+  return groups;
 }
 
 type Curve = Pick<VocClassScores, 'objects' | 'recall' | 'precision'>;
 
-function curveOfClass(
-  truths: readonly (readonly TrueBox[])[],
-  detections: readonly { image: number; detection: FoundBox }[],
-  threshold: number,
-  pixel: 0 | 1,
-): Curve {
-  const objects = truths.flat().filter((object) => !isIgnored(object)).length;
-  const matched = new Set<TrueBox>();
+function curveOfClass({ objects, truths, detections }: ClassGroup, threshold: number, pixel: 0 | 1): Curve {
   const recall = new Float64Array(detections.length);
   const precision = new Float64Array(detections.length);
   let right = 0;
   let wrong = 0;
   detections.forEach(({ image, detection }, i) => {
-    const [object, iou] = nearest(detection, truths[image]!, pixel);
-    if (object === undefined || iou < threshold) wrong++;
-    else if (!isIgnored(object)) {
-      if (matched.has(object)) wrong++;
+    const [best, iou] = nearest(detection, truths.get(image) ?? [], pixel);
+    if (best === undefined || iou < threshold) wrong++;
+    else if (!isIgnored(best.object)) {
+      if (best.matched) wrong++;
       else right++;
-      matched.add(object);
+      best.matched = true;
     }
     recall[i] = objects === 0 ? 0 : right / objects;
     precision[i] = right === 0 ? 0 : right / (right + wrong);
@@ -120,16 +148,16 @@ function scoresOfCurve(curve: Curve, exactPoints: boolean): VocClassScores {
 /** The object that a detection overlaps most; the first of equal ones. */
 function nearest(
   detection: FoundBox,
-  objects: readonly TrueBox[],
+  candidates: readonly Candidate[],
   pixel: 0 | 1,
-): [TrueBox | undefined, number] {
-  let best: TrueBox | undefined;
+): [Candidate | undefined, number] {
+  let best: Candidate | undefined;
   let most = -1;
-  for (const object of objects) {
-    const iou = iouOfBoxes(detection, object, pixel);
+  for (const candidate of candidates) {
+    const iou = iouOfBoxes(detection, candidate.object, pixel);
     if (iou <= most) continue;
     most = iou;
-    best = object;
+    best = candidate;
   }
   return [best, most];
 }
