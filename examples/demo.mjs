@@ -38,11 +38,11 @@ const digitFlags = {
     lr: '2e-3',
   },
   detection: {
-    steps: '300',
+    steps: '200',
     batch: '4',
     'train.shortSide': '[120, 136]',
     'train.flip': '0',
-    'train.evalEvery': '150',
+    'train.evalEvery': '100',
     lr: '2e-3',
   },
 };
