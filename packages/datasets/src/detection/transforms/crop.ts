@@ -1,6 +1,7 @@
 import { cropImage } from '../../transforms/resample.ts';
 import type { Box, DetectionSample } from '../sample.ts';
-import { placement, placeObjects, sharedBox } from './place.ts';
+import { placeObjects } from './place.ts';
+import { placement, sharedBox } from './placement.ts';
 
 /** What stays of the objects that a window cuts. */
 export interface CropRule {

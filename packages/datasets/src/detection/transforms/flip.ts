@@ -1,6 +1,7 @@
 import { mirrorImage } from '../../transforms/flip.ts';
 import type { DetectionTransform } from '../sample.ts';
-import { placement, placeObjects } from './place.ts';
+import { placeObjects } from './place.ts';
+import { placement } from './placement.ts';
 
 /** Mirrors an image with its objects left to right with the given probability (default 0.5). */
 export function flipObjects(probability = 0.5): DetectionTransform {

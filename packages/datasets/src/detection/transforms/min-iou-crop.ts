@@ -2,7 +2,7 @@ import { OptionError } from '../../errors.ts';
 import type { Rng } from '../../rng.ts';
 import type { Box, DetectionObject, DetectionSample, DetectionTransform } from '../sample.ts';
 import { cropSample, hasCentreIn } from './crop.ts';
-import { sharedBox } from './place.ts';
+import { sharedBox } from './placement.ts';
 
 /** How {@link minIouCrop} chooses its window. */
 export interface MinIouCropOptions {

@@ -3,7 +3,8 @@ import { pasteImage } from '../../transforms/paste.ts';
 import { resizeImage, type Window } from '../../transforms/resample.ts';
 import type { Box, DetectionObject, DetectionSample } from '../sample.ts';
 import { shareInside } from './crop.ts';
-import { placement, placeObjects } from './place.ts';
+import { placeObjects } from './place.ts';
+import { placement } from './placement.ts';
 
 /** The share of its box that an object must keep. */
 const leastShare = 0.1;

@@ -4,7 +4,8 @@ import type { RgbImage } from '../../sample.ts';
 import { resizeImage } from '../../transforms/resample.ts';
 import { assertTarget, targetSize } from '../../transforms/resize.ts';
 import type { DetectionSample, DetectionTransform } from '../sample.ts';
-import { placement, placeObjects } from './place.ts';
+import { placeObjects } from './place.ts';
+import { placement } from './placement.ts';
 
 /** The sides that {@link resizeShortSide} aims at. */
 export interface ShortSideOptions {

@@ -9,6 +9,7 @@ import { compose } from '../../transforms/compose.ts';
 import { outlineBox } from '../outline.ts';
 import type { Box, DetectionObject, DetectionSample, DetectionTransform } from '../sample.ts';
 import { detectionAugmentation } from './augmentation.ts';
+import { cropSample } from './crop.ts';
 import { flipObjects } from './flip.ts';
 import { minIouCrop } from './min-iou-crop.ts';
 import { mosaicOf } from './mosaic.ts';
@@ -56,6 +57,8 @@ function expectClose(box: Box, other: Box | undefined, most = 1): void {
   expect(Math.max(...box.map((edge, k) => Math.abs(edge - other![k]!)))).toBeLessThanOrEqual(most);
 }
 
+const sum = (values: Uint8Array) => values.reduce((a, b) => a + b, 0);
+
 function overlapOf(a: Uint8Array, b: Uint8Array): number {
   let [shared, either] = [0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -87,18 +90,22 @@ describe('any composition of transforms', () => {
   });
 
   it('moves polygons and masks alike', () => {
-    let checked = 0;
+    let [checked, overlaps] = [0, 0];
     fc.assert(
       fc.property(shapes, orders, (shape, order) => {
         const { image, objects } = applied(shape, order);
         if (objects.length < 2 || !objects.every(({ box }) => isLarge(box, 22))) return;
         const [polygon, mask] = objects.map((object) => maskOf(object, image)) as [Uint8Array, Uint8Array];
-        expect(overlapOf(polygon, mask)).toBeGreaterThan(0.9);
+        const [x1, y1, x2, y2] = objects[0]!.box;
+        const aPixelOff = (1 - 2.4 / (x2 - x1)) * (1 - 2.4 / (y2 - y1)); // or a bit more, on every side
+        expect(overlapOf(polygon, mask)).toBeGreaterThan(Math.min(0.9, aPixelOff));
+        overlaps += overlapOf(polygon, mask);
         checked++;
       }),
       { numRuns: 200 },
     );
     expect(checked).toBeGreaterThan(30);
+    expect(overlaps / checked).toBeGreaterThan(0.95);
   });
 
   it('depends on the random numbers alone and writes nothing into what it is given', () => {
@@ -314,6 +321,18 @@ describe('randomObjectCrop', () => {
       }
     }
     expect(cut).toBeGreaterThan(0);
+  });
+
+  it('does not take the border for a part of an outline that lies around it', () => {
+    const hook = [0, 0, 100, 0, 100, 100, 0, 100, 0, 80, 80, 80, 80, 20, 0, 20]; // two arms, and a back at the right
+    const sample = drawnSample(120, 120, hook);
+    const seen = (window: Box) => cropSample(sample, window, { keeps: () => true });
+    for (const object of seen([10, 10, 70, 60]).objects) {
+      expect(object.box).toEqual([0, 0, 60, 10]);
+      expect(sum(maskOf(object, { width: 60, height: 50 }))).toBe(600);
+    }
+    expect(seen([10, 25, 70, 75]).objects).toEqual([]);
+    expect(seen([0, 20, 80, 80]).objects).toEqual([]);
   });
 
   it.each([{ size: [0, 4] }, { size: [4, 4], keep: 0 }, { size: [4, 4], keep: 1.1 }])(
