@@ -20,7 +20,7 @@ export interface UperNetOptions extends HeadOptions {
  * Its inputs are the levels' maps, [batch, h, w, channels] in the order of `levels` and of any size; its output the
  * logits, [batch, h₀, w₀, classes] at the first level's size. Layers: `psp.I`, `bottleneck`, `lateral.I`, `fpn.I`,
  * `fpn_bottleneck` (each a `.conv` and a `.norm` with ReLU) and `classifier`. Convolutions start as
- * PyTorch's do by default (see {@link Conv}), norms at 1 and 0.
+ * PyTorch's do by default (see `Conv` of `@e3va/head-layers`), norms at 1 and 0.
  *
  * Source: Xiao et al., arXiv 1807.10221; equal to mmsegmentation's `UPerHead` and Hugging Face's `UperNetHead`.
  *
