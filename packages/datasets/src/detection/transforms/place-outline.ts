@@ -5,7 +5,7 @@ import { type Placement, placeX, placeY } from './placement.ts';
 import { shownBox } from './shown-box.ts';
 
 /** An outline and the box of what it holds. */
-export interface PlacedOutline {
+interface PlacedOutline {
   segmentation: Segmentation;
   box: Box;
 }
