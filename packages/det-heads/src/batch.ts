@@ -53,12 +53,14 @@ export function checkTargets(targets: readonly DetectionTargets[], images: numbe
 
 /** @throws {@link DetectionOptionsError} unless `value` is an integer of at least `least`. */
 export function checkInteger(what: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new DetectionOptionsError({
-    what: `${what} is not valid`,
-    expected: `an integer of at least ${least}`,
-    received: `${value}`,
-  });
+  checkOption(Number.isInteger(value) && value >= least, what, value, `an integer of at least ${least}`);
+}
+
+/** @throws {@link DetectionOptionsError} unless `holds`. */
+export function checkOption(holds: boolean, what: string, value: unknown, expected: string): void {
+  if (holds) return;
+  const received = Array.isArray(value) ? JSON.stringify(value) : `${value}`;
+  throw new DetectionOptionsError({ what: `${what} is not valid`, expected, received });
 }
 
 /** The options, with defaults where they are left out or undefined. */

@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type AnchorRegion, joined, octaveSizes, pyramidAnchors } from './anchors.ts';
 import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
+import { checkAnchors, checkBoxLoss, checkSelect } from './dense/check-options.ts';
 import {
   type BoxLossOptions,
   boxLossOf,
@@ -79,6 +80,9 @@ class PyramidRetinaNet implements Detector {
     checkInteger('classes', classes, 1);
     checkInteger('channels', options.channels, 1);
     const anchorSizes = options.anchorSizes ?? strides.map((stride) => octaveSizes(stride, { definition }));
+    checkAnchors({ ...options, anchorSizes });
+    checkBoxLoss(options);
+    checkSelect(options);
     const normaliser = options.normaliser ?? (definition === 'mmdet' ? 'batch' : 'image');
     this.options = { ...options, anchorSizes, normaliser };
     this.classes = classes;

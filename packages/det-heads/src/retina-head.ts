@@ -1,5 +1,6 @@
 import { Conv } from '@e3va/head-layers';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { checkInteger, checkOption } from './batch.ts';
 
 /** Options of {@link retinaHead}. */
 export interface RetinaHeadOptions {
@@ -29,9 +30,14 @@ export interface RetinaHeadOptions {
  * 0.01, biases at 0, that of the logits at −log((1 − prior) / prior).
  *
  * Source: Lin et al., arXiv 1708.02002, section 4.
+ *
+ * @throws DetectionOptionsError if an option is out of range.
  */
 export function retinaHead(options: RetinaHeadOptions): LayersModel {
   const { channels, classes, anchors, convs = 4, width = channels, prior = 0.01, seed } = options;
+  checkInteger('convs', convs, 0);
+  checkInteger('width', width, 1);
+  checkOption(prior > 0 && prior < 1, 'prior', prior, 'a number above 0 and below 1');
   let drawn = 0;
   const conv = (name: string, x: SymbolicTensor, filters: number, rest: object) => {
     drawn++;

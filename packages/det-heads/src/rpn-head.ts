@@ -1,5 +1,6 @@
 import { Conv } from '@e3va/head-layers';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { checkInteger } from './batch.ts';
 
 /** Options of {@link rpnHead}. */
 export interface RpnHeadOptions {
@@ -22,9 +23,12 @@ export interface RpnHeadOptions {
  * From [batch, h, w, channels] to [batch, h, w, anchors] and [batch, h, w, 4 · anchors].
  *
  * Source: Ren et al., Faster R-CNN, arXiv 1506.01497, section 3.1.
+ *
+ * @throws DetectionOptionsError if an option is out of range.
  */
 export function rpnHead(options: RpnHeadOptions): LayersModel {
   const { channels, anchors, width = channels, seed, name = 'rpn' } = options;
+  checkInteger('width', width, 1);
   const x = input({ shape: [null, null, channels], name: 'map' });
   const conv = (i: number, name: string, filters: number, rest: object = {}) => {
     const start = {

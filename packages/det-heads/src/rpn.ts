@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type AnchorRegion, joined, pyramidAnchors } from './anchors.ts';
-import { checkFeatures, checkTargets, withDefaults } from './batch.ts';
+import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
+import { checkAnchors, checkBoxLoss, checkProposals, checkSample } from './dense/check-options.ts';
 import { type BoxLossOptions, boxLossOf, denseLosses, tidyLosses, withTotal } from './dense/losses.ts';
 import {
   type DenseOutputs,
@@ -67,6 +68,12 @@ export class Rpn implements Detector {
   constructor(options: RpnOptions) {
     const { anchorSizes = options.strides.map((stride) => [8 * stride]), definition = 'mmdet' } = options;
     this.options = { ...withDefaults(options, defaults), anchorSizes, definition };
+    checkInteger('channels', options.channels, 1);
+    checkAnchors(this.options);
+    checkBoxLoss(options);
+    checkSample(this.options.sample);
+    checkProposals('trainProposals', this.options.trainProposals);
+    checkProposals('testProposals', this.options.testProposals);
     this.coding = { clip: definition === 'mmdet' ? 'both' : 'growth' };
     const anchors = this.options.ratios.length * anchorSizes[0]!.length;
     this.models = { rpn: rpnHead({ ...options, anchors }) };
@@ -184,6 +191,8 @@ const defaults = {
  *
  * Source: Ren et al., Faster R-CNN, arXiv 1506.01497; equal to mmdetection's `RPNHead` and, with `definition: 'torchvision'`,
  * to torchvision's `RegionProposalNetwork`.
+ *
+ * @throws DetectionOptionsError if an option is out of range.
  *
  * @example
  * ```ts
