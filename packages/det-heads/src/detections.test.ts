@@ -26,6 +26,10 @@ describe('rescaleDetections', () => {
     expect(box).toEqual({ ...found, box: [20, 40, 60, 100] });
   });
 
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('refuses a scale of %f', (scale) => {
+    expect(() => rescaleDetections([found], scale, { height: 9, width: 9 })).toThrow(DetectionInputError);
+  });
+
   it('leads masks back, whatever the sizes', () => {
     const mask = encodeRle([0, 1, 1, 0, 0, 1], [2, 3]);
     const back = (scale: number, height: number, width: number) => {

@@ -1,11 +1,13 @@
 import { decodeRle, encodeRle, type Rle } from '@e3va/metrics';
 import type { Detection, ImageSize } from './detection.ts';
+import { DetectionInputError } from './errors.ts';
 
 /**
  * Detections in pixels of the image that was resized for the network, clipped to it; masks take the nearest pixel.
  *
  * @param scale Pixels of the network's input for each pixel of the image.
  * @param size Of the image before it was resized.
+ * @throws {@link DetectionInputError} unless the scale is a number above 0.
  *
  * @example
  * ```ts
@@ -20,6 +22,10 @@ export function rescaleDetections(
   scale: number,
   size: ImageSize,
 ): Detection[] {
+  if (!(scale > 0 && Number.isFinite(scale))) {
+    const what = 'rescaleDetections: there is no way back by this scale';
+    throw new DetectionInputError({ what, expected: 'a number above 0', received: `${scale}` });
+  }
   const inside = (v: number, limit: number) => Math.min(limit, Math.max(0, v / scale));
   return detections.map(({ box: [x1, y1, x2, y2], mask, ...rest }) => ({
     ...rest,
