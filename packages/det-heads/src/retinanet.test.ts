@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leakOf, normal, onBackends } from '../../../tests/support/tensors.ts';
 import { boxOverlaps } from './boxes.ts';
 import type { DetectionTargets } from './detection.ts';
@@ -36,6 +36,52 @@ describe('retinaNet', () => {
     const detector = retinaNet({ levels, classes: 2, preset: 'light' });
     const size = { height: 64, width: 64 };
     expect(() => detector.loss([tf.zeros([1, 16, 16, 8])], [], [size])).toThrow(DetectionInputError);
+    detector.dispose();
+  });
+});
+
+/** The cpu backend, which throws where a tensor is read at once; its own kernels may. */
+async function waitingBackend(): Promise<tf.KernelBackend> {
+  await tf.setBackend('cpu');
+  const Backend = (tf.backend() as object).constructor as new () => tf.KernelBackend;
+  class Waiting extends Backend {
+    override readSync(): never {
+      throw new Error('a tensor was read without waiting for it');
+    }
+    override async read(dataId: object): Promise<tf.BackendValues> {
+      return super.readSync(dataId);
+    }
+    bufferSync({ shape, dtype, dataId }: tf.TensorInfo): unknown {
+      return tf.buffer(shape, dtype, super.readSync(dataId) as Float32Array);
+    }
+  }
+  return new Waiting();
+}
+
+describe('retinaNet where numbers come later', () => {
+  beforeAll(async () => {
+    const backend = await waitingBackend();
+    tf.registerBackend('waiting', () => backend);
+    tf.copyRegisteredKernels('cpu', 'waiting');
+    await tf.setBackend('waiting');
+  });
+  afterAll(async () => {
+    await tf.setBackend('cpu');
+    tf.removeBackend('waiting');
+  });
+
+  it.each(['l1', 'smooth-l1', 'giou'] as const)('learns and finds without a read: %s', async (boxLoss) => {
+    expect(() => tf.scalar(1).dataSync()).toThrow('read without waiting');
+    const detector = retinaNet({ levels, classes: 2, preset: 'light', channels: 4, boxLoss, seed: 1 });
+    const { features, targets } = fourImages();
+    const sizes = targets.map(() => ({ height: 64, width: 64 }));
+    const none = targets.map(() => ({ boxes: new Float32Array(0), labels: new Int32Array(0) }));
+    const optimizer = tf.train.sgd(0.01);
+    for (const objects of [targets, none]) {
+      const loss = optimizer.minimize(() => detector.loss(features, objects, sizes).total, true);
+      expect(Number.isFinite((await loss!.data())[0])).toBe(true);
+    }
+    expect((await detector.detect(features, sizes)).length).toBe(4);
     detector.dispose();
   });
 });

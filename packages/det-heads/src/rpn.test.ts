@@ -38,7 +38,7 @@ const torchvision = {
 };
 
 onBackends('rpn', () => {
-  it('equals mmdetection: losses, gradients, proposals', async () => {
+  it('equals mmdetection: outputs, losses, gradients, proposals', async () => {
     const { reference, build, weights } = mmdet;
     const network = build();
     reference.loadConvs(network.models.rpn, weights('param'));
@@ -46,6 +46,11 @@ onBackends('rpn', () => {
     const targets = reference.targets('gt');
     const run = (maps: tf.Tensor4D[]) => network.loss(maps, targets, imageSizes, first);
     const { losses, grads, featureGrads } = lossesAndGradients(run, features);
+    for (const [level, map] of features.entries()) {
+      const [logits, deltas] = network.models.rpn.apply(map) as tf.Tensor4D[];
+      expectClose(logits!, reference.map(`cls.${level}`), 1e-4);
+      expectClose(deltas!, reference.map(`reg.${level}`), 1e-4);
+    }
     const sum = (name: string) => reference.data(name).reduce((a, b) => a + b, 0);
     expectClose(losses.rpnClasses!, [sum('loss.loss_rpn_cls')], 0, 1e-5);
     expectClose(losses.rpnBoxes!, [sum('loss.loss_rpn_bbox')], 0, 1e-5);
