@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeObjects } from '../test/objects.ts';
 import { shapeClasses, writeShapes } from '../test/shapes.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -44,7 +45,7 @@ describe('e3va', () => {
   it('prints help and version', async () => {
     const { version } = JSON.parse(readFileSync(path('../package.json'), 'utf8'));
     expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
-    expect((await run('--help')).out).toContain('e3va train|eval|predict|inspect');
+    expect((await run('--help')).out).toContain('e3va train|eval|predict|inspect|data');
     expect((await run('train', '--help')).out).toContain('--resume=<RUN>');
   });
 
@@ -96,6 +97,38 @@ describe('e3va', () => {
     expect(resumed.out).toContain(`done after ${step + 2} steps`);
   });
 
+  it('checks data with boxes, trains a detector on them, scores it and finds objects with it', async () => {
+    await writeObjects(join(cwd, 'objects'), 6);
+    const checked = await run('data', 'check', 'objects', '--out', 'sheet.png', '--count', '4');
+    expect(checked.code, checked.err).toBe(0);
+    expect(checked.out).toContain('0 errors, 0 warnings');
+    expect(checked.out).toMatch(/train: 6 images \(1 empty\), 9 objects: disc \d/);
+    expect(existsSync(join(cwd, 'sheet.png'))).toBe(true);
+
+    const flags = ['--backend', 'wasm', '--steps', '60', '--lr', '3e-3', '--train.shortSide', '96'];
+    const head = ['--head.channels', '16', '--train.flip', '0', '--train.evalEvery', '60'];
+    const trained = await run('train', '--task', 'detection', '--data', 'objects', ...flags, ...head);
+    expect(trained.code, trained.err).toBe(0);
+    expect(trained.out).toMatch(/^done after 60 steps; best box AP \d+\.\d\d % at step 60\n/);
+
+    const scored = await run('eval', '--split', 'train');
+    expect(scored.code, scored.err).toBe(0);
+    const scores = JSON.parse(readFileSync(join(cwd, 'runs', 'latest', 'eval-train.json'), 'utf8'));
+    expect(scores['box AP50']).toBeGreaterThan(0.5);
+
+    for (const [format, file] of [
+      ['coco', 'results.json'],
+      ['yolo', 'scene-0.txt'],
+    ] as const) {
+      const predicted = await run('predict', 'objects/val', '--out', 'found', '--format', format);
+      expect(predicted.code, predicted.err).toBe(0);
+      expect(predicted.out).toContain(file);
+      expect(existsSync(join(cwd, 'found', file))).toBe(true);
+    }
+    expect((await run('predict', 'objects/val', '--format', 'xml')).err).toMatch(/unknown --format/);
+    expect((await run('data', 'check', 'nowhere')).code).toBe(1);
+  });
+
   it('inspects a recipe', async () => {
     const { code, out, err } = await run(
       'inspect',
@@ -117,7 +150,7 @@ describe('e3va', () => {
     const cases: [string[], RegExp][] = [
       [
         ['trian'],
-        /^error: unknown command trian\n {2}expected: train \| eval \| predict \| inspect\n {2}to do: did you mean e3va train\?\n$/,
+        /^error: unknown command trian\n {2}expected: train \| eval \| predict \| inspect \| data\n {2}to do: did you mean e3va train\?\n$/,
       ],
       [['train', '--stepz', '3'], /^error: unknown flag --stepz\n {2}to do: did you mean --steps\?\n$/],
       [['train', '--data'], /^error: --data has no value/],

@@ -283,15 +283,14 @@ function print(lines: readonly string[]): void {
 /** The scores as a table: a row a class, then each figure over all of them, in per cent. */
 function scoreTable({ scores, perClass }: TaskScores, classes: readonly string[]): string {
   const columns = Object.entries(perClass);
-  const width = Math.max(5, ...classes.map((name) => name.length));
+  const width = Math.max(...['class', ...classes, ...Object.keys(scores)].map((name) => name.length));
   const cell = (value: number | null | undefined) =>
-    (value === null || value === undefined || Number.isNaN(value) ? '–' : (100 * value).toFixed(2)).padStart(
-      8,
-    );
+    value === null || value === undefined || Number.isNaN(value) ? '–' : (100 * value).toFixed(2);
+  const cells = (texts: string[]) => texts.map((text) => text.padStart(12)).join('');
   const line = (name: string, values: (number | null | undefined)[]) =>
-    `${name.padEnd(width)}${values.map(cell).join('')}`;
+    `${name.padEnd(width)}${cells(values.map(cell))}`;
   return [
-    `${'class'.padEnd(width)}${columns.map(([name]) => name.padStart(8)).join('')}`,
+    `${'class'.padEnd(width)}${cells(columns.map(([name]) => name))}`,
     ...classes.map((name, c) =>
       line(
         name,
