@@ -26,7 +26,8 @@ export async function objectBatches(
   recipe: DetectionRecipe,
   startBatch: number,
 ): Promise<() => Promise<DetectionBatch>> {
-  const { batch, shortSide, maxSide, flip, photometric, crop, mosaic, sampling, seed } = recipe.train;
+  const { batch, shortSide, maxSide, flip, photometric, crop, mosaic, sampling, groupByAspect, seed } =
+    recipe.train;
   const transform = detectionAugmentation({
     shortSide,
     maxSide,
@@ -39,6 +40,7 @@ export async function objectBatches(
     transform,
     mosaic,
     sampling,
+    groupByAspect,
     masks: /mask/.test(recipe.head.name),
     seed,
     shuffle: true,

@@ -136,6 +136,7 @@ const detectionTrain = z.strictObject({
   crop: z.enum(['none', 'min-iou']).default('none'),
   mosaic: fraction.default(0),
   sampling: z.enum(['shuffle', 'class-balanced']).default('shuffle'),
+  groupByAspect: z.boolean().default(true),
 });
 const detectionEval = z.strictObject({
   shortSide: count.optional(),
