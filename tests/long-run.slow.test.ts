@@ -28,8 +28,10 @@ async function expectFlat<B extends { images: tf.Tensor4D }>(
     counts.push(tf.memory().numTensors);
     heap.push(wasm.HEAPU8.byteLength);
   }
-  // the first steps make the optimiser's state and grow the heap to its size; a heap that goes on growing is scattered
-  expect(new Set(counts.slice(2)).size).toBe(1);
+  // The first steps make the optimiser's state, which is stored apart for weights without a gradient in a step, and grow the heap to
+  // its size. A count that was not there before is a leak; a heap that goes on growing is scattered.
+  const known = new Set(counts.slice(2, 60));
+  expect(counts.slice(60).filter((count) => !known.has(count))).toEqual([]);
   console.log(`wasm heap ${heap[60]! / 1e6} MB after 60 steps, ${heap.at(-1)! / 1e6} MB after ${steps}`);
   expect(heap.at(-1)! / heap[60]!).toBeLessThan(1.05);
 }
