@@ -1,4 +1,5 @@
-import { FolderNotFoundError, UnknownLayoutError } from './errors.ts';
+import { assertFolder } from './assert-folder.ts';
+import { UnknownLayoutError } from './errors.ts';
 import { nodeModule } from './node.ts';
 
 /** The parts a data set may have. */
@@ -101,14 +102,7 @@ function matchLayout(tree: Tree): FoundLayout | undefined {
 async function readTree(directory: string): Promise<Tree> {
   const { readdir, stat } = nodeModule('node:fs/promises');
   const { join } = nodeModule('node:path');
-  const kind = await stat(directory).catch(() => undefined);
-  if (!kind?.isDirectory()) {
-    throw new FolderNotFoundError({
-      what: `there is no folder ${directory}`,
-      received: kind ? 'a file' : 'nothing of that name',
-      fix: 'check the path; it is relative to the current folder',
-    });
-  }
+  await assertFolder(directory);
   const tree: Tree = new Map();
   const visit = async (prefix: string, depth: number): Promise<void> => {
     for (const entry of await readdir(join(directory, prefix), { withFileTypes: true })) {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../tests/support/shared-data.ts';
 import {
   greyPng,
   labelMap,
@@ -11,7 +12,6 @@ import {
   temporaryFolder,
   writeFiles,
 } from '../test/make-data.ts';
-import { sharedData } from '../test/shared-data.ts';
 import {
   ClassNamesError,
   ClassRangeError,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../tests/support/shared-data.ts';
 import {
   greyPng,
   labelMap,
@@ -10,7 +11,6 @@ import {
   temporaryFolder,
   writeFiles,
 } from '../test/make-data.ts';
-import { sharedData } from '../test/shared-data.ts';
 import { type ColorMap, parseColorMap } from './color-map.ts';
 import {
   ClassNamesError,

@@ -32,6 +32,16 @@ export function checkFeatures(
   if (sizes.length !== batch) reject('there is not one size an image', `${batch} sizes`, `${sizes.length}`);
 }
 
+/** {@link checkFeatures} of a pyramid, whose levels are all as wide: a map a stride. */
+export function checkPyramid(
+  features: readonly tf.Tensor4D[],
+  { channels, strides }: { channels: number; strides: readonly number[] },
+  sizes: readonly ImageSize[],
+): void {
+  const levels = strides.map(() => ({ channels }));
+  checkFeatures(features, levels, sizes);
+}
+
 /** @throws {@link DetectionInputError} if targets are missing, or an image's do not fit each other or the classes. */
 export function checkTargets(targets: readonly DetectionTargets[], images: number, classes: number): void {
   if (targets.length !== images) {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { type AnchorRegion, joined, octaveSizes, pyramidAnchors } from './anchors.ts';
-import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
+import { type AnchorRegion, octaveSizes } from './anchors.ts';
+import { checkInteger, checkPyramid, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
 import { checkAnchors, checkBoxLoss, checkSelect } from './dense/check-options.ts';
 import {
@@ -12,9 +12,9 @@ import {
   tidyLosses,
   withTotal,
 } from './dense/losses.ts';
-import { type DenseOutputs, denseOutputs, takeOutputs, tidyOutputs } from './dense/outputs.ts';
+import { denseOutputs, takeOutputs, tidyOutputs } from './dense/outputs.ts';
 import { type SelectOptions, selectDetections } from './dense/select.ts';
-import { type AnchorGrid, assignAnchors, DenseTargets } from './dense/targets.ts';
+import { type AnchorGrid, anchorGrid, assignAnchors, DenseTargets, levelAnchors } from './dense/targets.ts';
 import type { Detection, DetectionLosses, DetectionTargets, Detector, ImageSize } from './detection.ts';
 import { focalLoss } from './losses/focal.ts';
 import { retinaHead } from './retina-head.ts';
@@ -95,23 +95,23 @@ class PyramidRetinaNet implements Detector {
     targets: readonly DetectionTargets[],
     sizes: readonly ImageSize[],
   ): DetectionLosses {
-    this.check(features, sizes);
+    checkPyramid(features, this.options, sizes);
     checkTargets(targets, sizes.length, this.classes);
     const { alpha, gamma } = this.options;
     const classLoss: ClassLoss = (logits, labels, weights) =>
       focalLoss(logits, labels, { alpha, gamma, weights });
     return tidyLosses(() => {
       const outputs = denseOutputs(this.models.head, features, this.classes);
-      const grid = this.gridOf(outputs);
+      const grid = anchorGrid(outputs.grids, this.options);
       const boxLoss = boxLossOf(this.options, grid, this.coding);
       return withTotal(denseLosses(outputs, this.targetsOf(grid, targets, sizes), classLoss, boxLoss));
     });
   }
 
   async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {
-    this.check(features, sizes);
+    checkPyramid(features, this.options, sizes);
     const outputs = tidyOutputs(() => denseOutputs(this.models.head, features, this.classes));
-    const anchors = this.gridOf(outputs).levels;
+    const anchors = levelAnchors(outputs.grids, this.options);
     const images = await takeOutputs(outputs);
     return images.map((image, i) =>
       selectDetections(image, anchors, sizes[i]!, this.classes, this.coding, this.options),
@@ -120,21 +120,6 @@ class PyramidRetinaNet implements Detector {
 
   dispose(): void {
     this.models.head.dispose();
-  }
-
-  private check(features: tf.Tensor4D[], sizes: readonly ImageSize[]): void {
-    const { channels, strides } = this.options;
-    checkFeatures(
-      features,
-      strides.map(() => ({ channels })),
-      sizes,
-    );
-  }
-
-  private gridOf({ grids }: DenseOutputs): AnchorGrid {
-    const { strides, anchorSizes, ratios, definition, skipPadding, border } = this.options;
-    const levels = pyramidAnchors(grids, strides, { sizes: anchorSizes, ratios, definition });
-    return { levels, all: joined(levels, Float32Array), grids, strides, skipPadding, border };
   }
 
   private targetsOf(

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { type AnchorRegion, joined, pyramidAnchors } from './anchors.ts';
-import { checkFeatures, checkInteger, checkTargets, withDefaults } from './batch.ts';
+import type { AnchorRegion } from './anchors.ts';
+import { checkInteger, checkPyramid, checkTargets, withDefaults } from './batch.ts';
 import type { BoxCoding } from './box-coding.ts';
 import { checkAnchors, checkBoxLoss, checkProposals, checkSample } from './dense/check-options.ts';
 import { type BoxLossOptions, boxLossOf, denseLosses, tidyLosses, withTotal } from './dense/losses.ts';
@@ -13,7 +13,7 @@ import {
   takeOutputs,
   tidyOutputs,
 } from './dense/outputs.ts';
-import { type AnchorGrid, assignAnchors, DenseTargets } from './dense/targets.ts';
+import { anchorGrid, assignAnchors, DenseTargets, levelAnchors } from './dense/targets.ts';
 import type {
   Detection,
   DetectionLosses,
@@ -91,7 +91,7 @@ export class Rpn implements Detector {
     sizes: readonly ImageSize[],
     { rng }: { rng?: () => number } = {},
   ): DetectionLosses {
-    const grid = this.gridOf(outputs);
+    const grid = anchorGrid(outputs.grids, this.options);
     const { positive, negative, lowQualityLimit, definition: lowQuality, sample } = this.options;
     const samples = targets.map((target, i) => {
       const rules = { positive, negative, lowQuality, lowQualityLimit };
@@ -128,14 +128,14 @@ export class Rpn implements Detector {
     sizes: readonly ImageSize[],
     options: DetectionLossOptions = {},
   ): DetectionLosses {
-    this.check(features, sizes);
+    checkPyramid(features, this.options, sizes);
     checkTargets(targets, sizes.length, Number.POSITIVE_INFINITY);
     return tidyLosses(() => this.lossOf(this.forward(features), targets, sizes, options));
   }
 
   /** The proposals of each image as detections of class 0. */
   async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {
-    this.check(features, sizes);
+    checkPyramid(features, this.options, sizes);
     const outputs = tidyOutputs(() => this.forward(features));
     const proposals = await this.takeProposals(outputs, sizes);
     return proposals.map(({ boxes, scores }) => toDetections(boxes, scores, new Int32Array(scores.length)));
@@ -146,28 +146,13 @@ export class Rpn implements Detector {
     this.models.rpn.dispose();
   }
 
-  private check(features: tf.Tensor4D[], sizes: readonly ImageSize[]): void {
-    const { channels, strides } = this.options;
-    checkFeatures(
-      features,
-      strides.map(() => ({ channels })),
-      sizes,
-    );
-  }
-
-  private gridOf({ grids }: DenseOutputs): AnchorGrid {
-    const { strides, anchorSizes, ratios, definition, skipPadding, border } = this.options;
-    const levels = pyramidAnchors(grids, strides, { sizes: anchorSizes, ratios, definition });
-    return { levels, all: joined(levels, Float32Array), grids, strides, skipPadding, border };
-  }
-
   private select(
     images: ImageOutputs[],
     outputs: DenseOutputs,
     sizes: readonly ImageSize[],
     options: ProposalOptions,
   ): Proposals[] {
-    const { levels } = this.gridOf(outputs);
+    const levels = levelAnchors(outputs.grids, this.options);
     return images.map((image, i) => selectProposals(image, levels, sizes[i]!, this.coding, options));
   }
 }

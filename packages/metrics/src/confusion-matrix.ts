@@ -1,4 +1,5 @@
 import { ClassCountError, ClassIndexError, LengthMismatchError } from './errors.ts';
+import { mergeCounts } from './merge-counts.ts';
 import { type SegmentationScores, scoresOf } from './scores.ts';
 
 /**
@@ -76,14 +77,7 @@ export class ConfusionMatrix {
    * @throws ClassCountError if the two have different numbers of classes.
    */
   merge(other: ConfusionMatrix): void {
-    if (other.classes !== this.classes) {
-      throw new ClassCountError({
-        what: 'two confusion matrices with different numbers of classes cannot be merged',
-        expected: `${this.classes} classes`,
-        received: `${other.classes}`,
-      });
-    }
-    for (let i = 0; i < this.counts.length; i++) this.counts[i]! += other.counts[i]!;
+    mergeCounts(this, other);
   }
 
   /** Sets every count to zero. */

@@ -1,8 +1,8 @@
 import { readFile, symlink } from 'node:fs/promises';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../../tests/support/shared-data.ts';
 import { plainPng, rejection, temporaryFolder, writeFiles } from '../../test/make-data.ts';
-import { sharedData } from '../../test/shared-data.ts';
 import {
   AmbiguousLayoutError,
   AnnotationSyntaxError,

@@ -1,4 +1,5 @@
 import type { Dirent } from 'node:fs';
+import { assertFolder } from '../assert-folder.ts';
 import { FolderNotFoundError } from '../errors.ts';
 import type { SplitName } from '../layouts.ts';
 import { nodeModule } from '../node.ts';
@@ -15,14 +16,7 @@ const maxDepth = 8;
 export async function listFiles(directory: string): Promise<string[]> {
   const { readdir, realpath, stat } = nodeModule('node:fs/promises');
   const { join } = nodeModule('node:path');
-  const kind = await stat(directory).catch(() => undefined);
-  if (!kind?.isDirectory()) {
-    throw new FolderNotFoundError({
-      what: `there is no folder ${directory}`,
-      received: kind ? 'a file' : 'nothing of that name',
-      fix: 'check the path; it is relative to the current folder',
-    });
-  }
+  await assertFolder(directory);
   const files: string[] = [];
   const linked = async (entry: Dirent, path: string) =>
     entry.isSymbolicLink() ? await stat(join(directory, path)).catch(() => undefined) : entry;

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { E3vaError } from '@e3va/highway-grad';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../../tests/support/shared-data.ts';
 import { temporaryFolder, writeFiles } from '../../test/make-data.ts';
-import { sharedData } from '../../test/shared-data.ts';
 import { checkDetectionFolder, openDetectionFolder } from './detection-folder.ts';
 import type { DetectionFolder } from './open-folder.ts';
 

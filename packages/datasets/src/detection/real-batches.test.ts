@@ -1,8 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../../tests/support/shared-data.ts';
 import { boundsOf } from '../../test/make-objects.ts';
-import { sharedData } from '../../test/shared-data.ts';
 import { type DetectionBatch, detectionBatches } from './batches.ts';
 import { openDetectionFolder } from './detection-folder.ts';
 import { detectionAugmentation } from './transforms/augmentation.ts';

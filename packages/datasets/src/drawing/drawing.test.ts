@@ -1,8 +1,8 @@
 import { encodeRle } from '@e3va/metrics';
 import { describe, expect, it } from 'vitest';
+import { sharedData } from '../../../../tests/support/shared-data.ts';
 import { rgbImage } from '../../test/make-data.ts';
 import { boundsOf, boxed, memorySplit } from '../../test/make-objects.ts';
-import { sharedData } from '../../test/shared-data.ts';
 import type { Rgb } from '../color-map.ts';
 import { openDetectionFolder } from '../detection/detection-folder.ts';
 import type { Box } from '../detection/sample.ts';

@@ -1,4 +1,11 @@
-import { type AnchorRegion, anchorsInside, type Grid, joined } from '../anchors.ts';
+import {
+  type AnchorOptions,
+  type AnchorRegion,
+  anchorsInside,
+  type Grid,
+  joined,
+  pyramidAnchors,
+} from '../anchors.ts';
 import { type BoxCoding, encodeBoxes } from '../box-coding.ts';
 import { takeBoxes } from '../boxes.ts';
 import type { DetectionTargets, ImageSize } from '../detection.ts';
@@ -12,6 +19,27 @@ export interface AnchorGrid extends AnchorRegion {
   all: Float32Array;
   grids: readonly Grid[];
   strides: readonly number[];
+}
+
+/** How the anchors of a dense head lie, and which of them take part. */
+export interface AnchorGridOptions extends AnchorRegion, Omit<AnchorOptions, 'sizes'> {
+  strides: readonly number[];
+  anchorSizes: readonly (readonly number[])[];
+}
+
+/** The anchors of each level over maps of the given sizes. */
+export function levelAnchors(
+  grids: readonly Grid[],
+  { strides, anchorSizes, ratios, definition }: AnchorGridOptions,
+): Float32Array[] {
+  return pyramidAnchors(grids, strides, { sizes: anchorSizes, ratios, definition });
+}
+
+/** {@link levelAnchors} with what assignment needs beside them. */
+export function anchorGrid(grids: readonly Grid[], options: AnchorGridOptions): AnchorGrid {
+  const { strides, skipPadding, border } = options;
+  const levels = levelAnchors(grids, options);
+  return { levels, all: joined(levels, Float32Array), grids, strides, skipPadding, border };
 }
 
 /** The object of each anchor of an image, levels joined: see {@link matchBoxes}. */

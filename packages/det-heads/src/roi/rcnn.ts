@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkFeatures, checkInteger, checkTargets } from '../batch.ts';
+import { checkInteger, checkPyramid, checkTargets } from '../batch.ts';
 import { tidyLosses, withTotal } from '../dense/losses.ts';
 import { tidyOutputs } from '../dense/outputs.ts';
 import type {
@@ -44,8 +44,8 @@ export interface PyramidRcnnOptions extends Omit<RoiHeadsOptions, 'stages' | 'st
 class PyramidRcnn implements Detector {
   readonly classes: number;
   readonly models: Record<string, LayersModel>;
-  private readonly channels: number;
-  private readonly strides: readonly number[];
+  readonly channels: number;
+  readonly strides: readonly number[];
   private readonly pooledLevels: number;
   private readonly rpn: Rpn;
   private readonly heads: RoiHeads;
@@ -82,7 +82,7 @@ class PyramidRcnn implements Detector {
     sizes: readonly ImageSize[],
     options: DetectionLossOptions = {},
   ): DetectionLosses {
-    this.check(features, sizes);
+    checkPyramid(features, this, sizes);
     checkTargets(targets, sizes.length, this.classes);
     checkMasks(targets);
     return tidyLosses(() => {
@@ -95,7 +95,7 @@ class PyramidRcnn implements Detector {
   }
 
   async detect(features: tf.Tensor4D[], sizes: readonly ImageSize[]): Promise<Detection[][]> {
-    this.check(features, sizes);
+    checkPyramid(features, this, sizes);
     const outputs = tidyOutputs(() => this.rpn.forward(features));
     const proposals = await this.rpn.takeProposals(outputs, sizes);
     const boxes = proposals.map(({ boxes }) => boxes);
@@ -104,11 +104,6 @@ class PyramidRcnn implements Detector {
 
   dispose(): void {
     for (const model of Object.values(this.models)) model.dispose();
-  }
-
-  private check(features: tf.Tensor4D[], sizes: readonly ImageSize[]): void {
-    const levels = this.strides.map(() => ({ channels: this.channels }));
-    checkFeatures(features, levels, sizes);
   }
 }
 

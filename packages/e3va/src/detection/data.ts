@@ -5,19 +5,14 @@ import {
   openDetectionFolder,
   rng,
 } from '@e3va/datasets';
-import { imagenetMean, imagenetStd } from '@e3va/swin';
-import { definedOnly, folderOf } from '../data-options.ts';
+import { folderOf, streamOptions } from '../data-options.ts';
 import type { DetectionRecipe } from '../recipe/schema.ts';
-import type { DetectionBatch } from './detection-model.ts';
+import { type DetectionBatch, findsMasks } from './detection-model.ts';
 
 /** Opens the folder of images and objects of a recipe. */
-export async function openObjects({
-  data,
-  train,
-}: Pick<DetectionRecipe, 'data' | 'train'>): Promise<DetectionFolder> {
-  const { dir: _, cacheMegabytes: __, ...options } = data;
-  const dir = folderOf(data, 'a folder of images with COCO, VOC, YOLO or LabelMe annotations');
-  return openDetectionFolder(dir, { seed: train.seed, ...definedOnly(options) });
+export async function openObjects(recipe: Pick<DetectionRecipe, 'data' | 'train'>): Promise<DetectionFolder> {
+  const { dir, options } = folderOf(recipe, 'a folder of images with COCO, VOC, YOLO or LabelMe annotations');
+  return openDetectionFolder(dir, options);
 }
 
 /** Training batches: augmented, normalised, padded to a multiple of 32, shuffled anew in each epoch. */
@@ -26,8 +21,7 @@ export async function objectBatches(
   recipe: DetectionRecipe,
   startBatch: number,
 ): Promise<() => Promise<DetectionBatch>> {
-  const { batch, shortSide, maxSide, flip, photometric, crop, mosaic, sampling, groupByAspect, seed } =
-    recipe.train;
+  const { shortSide, maxSide, flip, photometric, crop, mosaic, sampling, groupByAspect, seed } = recipe.train;
   const transform = detectionAugmentation({
     shortSide,
     maxSide,
@@ -36,19 +30,12 @@ export async function objectBatches(
     minIouCrop: crop === 'min-iou',
   });
   const dataset = detectionBatches(folder.split('train'), {
-    batchSize: batch,
+    ...streamOptions(recipe, startBatch),
     transform,
     mosaic,
     sampling,
     groupByAspect,
-    masks: /mask/.test(recipe.head.name),
-    seed,
-    shuffle: true,
-    repeat: true,
-    startBatch,
-    cacheBytes: recipe.data.cacheMegabytes * 2 ** 20,
-    mean: imagenetMean,
-    std: imagenetStd,
+    masks: findsMasks(recipe),
   });
   const iterator = await dataset.iterator();
   let taken = startBatch;

@@ -75,7 +75,7 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
 
   /** Whether it finds the outlines of objects too. */
   get hasMasks(): boolean {
-    return /mask/.test(this.recipe.head.name);
+    return findsMasks(this.recipe);
   }
 
   /**
@@ -128,6 +128,11 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
     this.adapted.base.dispose();
     this.detector.dispose();
   }
+}
+
+/** Whether the head of a recipe finds the outlines of objects too. */
+export function findsMasks({ head }: Pick<DetectionRecipe, 'head'>): boolean {
+  return head.name === 'mask-rcnn' || head.name === 'cascade-mask-rcnn';
 }
 
 function detectorOf(

@@ -5,20 +5,15 @@ import {
   trainAugmentation,
   UnknownLayoutError,
 } from '@e3va/datasets';
-import { imagenetMean, imagenetStd } from '@e3va/swin';
-import { definedOnly, folderOf } from '../data-options.ts';
+import { folderOf, streamOptions } from '../data-options.ts';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
 import type { SegmentationBatch } from './segmenter.ts';
 
 /** Opens the folder of images and masks of a recipe. */
-export async function openMasks({
-  data,
-  train,
-}: Pick<SegmentationRecipe, 'data' | 'train'>): Promise<MaskFolder> {
-  const { dir: _, cacheMegabytes: __, ...options } = data;
-  const dir = folderOf(data, 'a folder of images and masks');
+export async function openMasks(recipe: Pick<SegmentationRecipe, 'data' | 'train'>): Promise<MaskFolder> {
+  const { dir, options } = folderOf(recipe, 'a folder of images and masks');
   try {
-    return await openMaskFolder(dir, { seed: train.seed, ...definedOnly(options) });
+    return await openMaskFolder(dir, options);
   } catch (error) {
     if (!(error instanceof UnknownLayoutError)) throw error;
     const fix = `${error.parts.fix}; if it holds images with boxes, add --task detection`;
@@ -32,7 +27,7 @@ export async function maskBatches(
   recipe: SegmentationRecipe,
   startBatch: number,
 ): Promise<() => Promise<SegmentationBatch>> {
-  const { batch, crop, scale, flip, photometric, categoryCap, seed } = recipe.train;
+  const { crop, scale, flip, photometric, categoryCap } = recipe.train;
   const transform = trainAugmentation({
     crop,
     scale,
@@ -42,15 +37,8 @@ export async function maskBatches(
     ...(photometric ? {} : { photometric: false as const }),
   });
   const dataset = batches(folder.split('train'), {
-    batchSize: batch,
+    ...streamOptions(recipe, startBatch),
     transform,
-    seed,
-    shuffle: true,
-    repeat: true,
-    startBatch,
-    cacheBytes: recipe.data.cacheMegabytes * 2 ** 20,
-    mean: imagenetMean,
-    std: imagenetStd,
   });
   const iterator = await dataset.iterator();
   return async () => (await iterator.next()).value;

@@ -1,4 +1,4 @@
-import { ClassCountError } from '../errors.ts';
+import { mergeCounts } from '../merge-counts.ts';
 import { checkImages, type FoundBox, iouOfBoxes, isIgnored, shareInside, type TrueBox } from './objects.ts';
 import { checkClasses, checkIouThreshold, checkScoreThreshold } from './options.ts';
 
@@ -81,14 +81,7 @@ export class DetectionConfusion {
    * @throws ClassCountError if the two have different numbers of classes.
    */
   merge(other: DetectionConfusion): void {
-    if (other.classes !== this.classes) {
-      throw new ClassCountError({
-        what: 'two confusion matrices with different numbers of classes cannot be merged',
-        expected: `${this.classes} classes`,
-        received: `${other.classes}`,
-      });
-    }
-    for (let i = 0; i < this.counts.length; i++) this.counts[i]! += other.counts[i]!;
+    mergeCounts(this, other);
   }
 
   #count(row: number, column: number): void {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { sharedData } from '../../test/shared-data.ts';
+import { sharedData } from '../../../../tests/support/shared-data.ts';
 import {
   type CocoDataset,
   type CocoDetection,

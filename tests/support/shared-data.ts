@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const root = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
+const root = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 
 /** A folder of the shared data beside the repository, or `undefined`, which is said aloud. */
 export function sharedData(folder: string): string | undefined {
