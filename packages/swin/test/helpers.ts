@@ -48,7 +48,7 @@ export function imagesOf(file: Safetensors): tf.Tensor4D {
 
 /** Deterministic numbers of order one. */
 export function draw(shape: number[], seed: number, scale = 1): tf.Tensor {
-  return tf.randomNormal(shape, 0, scale, 'float32', seed);
+  return tf.randomNormal(shape, 0, scale, 'float32', seed === 0 ? 1e6 : seed); // tfjs takes 0 for no seed
 }
 
 /** Largest difference of two tensors of one shape; NaN if one holds NaN. */
