@@ -119,6 +119,7 @@ const segmentation = z.strictObject({
 const objects = z.strictObject({
   ...folder,
   format: z.enum(['coco', 'voc', 'yolo', 'labelme']).optional(),
+  missingImages: z.enum(['error', 'drop']).optional(),
   classes: z.array(z.string()).min(1).optional(),
 });
 const detectionHead = z.strictObject({
