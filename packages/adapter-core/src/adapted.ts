@@ -22,6 +22,7 @@ import type { Level } from './level.ts';
 import type { Method, Split } from './methods/method.ts';
 import type { TensorData } from './safetensors.ts';
 import { type ParameterCounts, sizeOf, summaryLines } from './summary.ts';
+import { undoVariablesOnError } from './undo-variables.ts';
 
 /** An adapter was trained on another base model than the one at hand. */
 export class AdapterBaseError extends E3vaError {}
@@ -43,7 +44,7 @@ export class Adapted {
   constructor(base: LayersModel, method: Method) {
     this.base = base;
     this.method = method;
-    this.split = method.split(base);
+    this.split = undoVariablesOnError(() => method.split(base));
     this.frozen = new FrozenHalf(base.inputs, this.split.frozenOutputs);
     this.highway = this.split.highway;
     this.levels = levelsOf(base, this.split.levels);

@@ -1,8 +1,5 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel, layers, Shape, SymbolicTensor } from '@tensorflow/tfjs-layers';
-
-/** A layer of tfjs-layers. */
-export type Layer = layers.Layer;
+import type { LayersModel, Shape, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { Layer } from './copy-layer.ts';
 
 /** One application of a layer in a model: the layer, what it read, and what it made. */
 export interface GraphNode {
@@ -62,25 +59,6 @@ export function readerCounts(nodes: GraphNode[]): Map<number, number> {
 /** Whether a layer normalises its input (LayerNormalization, BatchNormalization and the like). */
 export function isNorm(layer: Layer): boolean {
   return /norm/i.test(layer.getClassName());
-}
-
-/**
- * A copy of a layer under another name, applied to `inputs`, with the same weights.
- *
- * @returns The symbolic result.
- */
-export function applyCopy(
-  layer: Layer,
-  inputs: SymbolicTensor[],
-  name: string,
-  trainable: boolean,
-): SymbolicTensor | SymbolicTensor[] {
-  const cls = layer.constructor as unknown as { fromConfig(cls: unknown, config: object): Layer };
-  const copy = cls.fromConfig(cls, { ...layer.getConfig(), name });
-  const out = copy.apply(inputs.length === 1 ? inputs[0]! : inputs) as SymbolicTensor | SymbolicTensor[];
-  if (layer.weights.length > 0) copy.setWeights(layer.getWeights() as tf.Tensor[]);
-  copy.trainable = trainable;
-  return out;
 }
 
 /** Image size that shapes are probed with where the model leaves it open; a multiple of every usual stride. */

@@ -1,4 +1,5 @@
 export { adapt } from './adapt.ts';
+export { adaptLayer } from './adapt-layer.ts';
 export { Adapted, AdapterBaseError } from './adapted.ts';
 export {
   type AdapterContent,
@@ -8,18 +9,21 @@ export {
   encodeAdapter,
 } from './adapter-file.ts';
 export { FileWriteError, writeFileAtomic } from './atomic-file.ts';
+export { type Layer, LayerCopyError } from './copy-layer.ts';
 export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { FrozenHalf } from './frozen-half.ts';
-export type { Layer } from './graph.ts';
+export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayStage, type HighwayStageConfig } from './layers/highway-stage.ts';
 export { PoolProject, type PoolProjectConfig } from './layers/pool-project.ts';
 export type { Level } from './level.ts';
-export { e3va, MethodOptionError } from './methods/e3va.ts';
+export { e3va } from './methods/e3va.ts';
 export type { E3vaOptions } from './methods/e3va-config.ts';
 export { type FrozenOptions, frozen } from './methods/frozen.ts';
 export { full } from './methods/full.ts';
-export type { Method, Split } from './methods/method.ts';
+export type { MergeableLayer, Method, Split } from './methods/method.ts';
+export { MethodLayerError, MethodOptionError } from './methods/options.ts';
+export { LayerNameError } from './methods/rewrite.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,

@@ -1,6 +1,7 @@
 import { E3vaError } from '@e3va/highway-grad';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { type GraphNode, type Layer, sortedNodes } from './graph.ts';
+import type { Layer } from './copy-layer.ts';
+import { type GraphNode, sortedNodes } from './graph.ts';
 
 /** Which layers are taps: a pattern of their names, names, or a predicate. */
 export type LayerPattern = RegExp | string | readonly string[] | ((layer: Layer) => boolean);

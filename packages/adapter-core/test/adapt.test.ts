@@ -278,12 +278,14 @@ describe('adapt', () => {
     expect(() => adapt(tinyBackbone(), e3va({ taps: ['stem', 'nosuch'] }))).toThrow(/matches nosuch/);
   });
 
-  it('inherit explains what it cannot do; pool-project does it', () => {
-    expect(() => adapt(tinyChain(), e3va({ taps: /conv/ }))).toThrow(
-      /except through other taps: conv0, conv1/,
-    );
-    expect(() => adapt(tinyChain(), e3va({ taps: 'conv1' }))).toThrow(/'conv2' reads it/);
-    const adapted = adapt(tinyChain(), e3va({ taps: /conv/, transition: 'pool-project' }));
+  it('inherit explains what it cannot do; auto takes pool-project then, and leaves no weight behind', () => {
+    const base = tinyChain();
+    const inherit = (taps: RegExp | string) => () => adapt(base, e3va({ taps, transition: 'inherit' }));
+    const before = tf.memory().numTensors;
+    expect(inherit(/conv/)).toThrow(/except through other taps: conv0, conv1/);
+    expect(inherit('conv1')).toThrow(/'conv2' reads it/);
+    expect(tf.memory().numTensors).toBe(before);
+    const adapted = adapt(base, e3va({ taps: /conv/ }));
     expect(adapted.levels).toEqual([{ name: 'conv2', channels: 8, stride: 4 }]);
   });
 

@@ -11,9 +11,9 @@ export interface E3vaOptions {
   /**
    * How the highway passes from one stage to the next. `inherit` (the paper's form) runs the base's own layers, frozen:
    * every tap must be added to a residual stream, as in Swin or a ViT. `pool-project` (ours) pools the change made so
-   * far and projects it; it fits any model whose taps and outputs are maps.
+   * far and projects it; it fits any model whose taps are maps. `auto` (default): `inherit` where it fits.
    */
-  transition?: 'inherit' | 'pool-project';
+  transition?: 'auto' | 'inherit' | 'pool-project';
   /** `pq` (default): low-rank kernels of rank `rank`. `pkq`: LoRand's synthesis, sums of `alpha` kernels of size `beta`. */
   form?: 'pq' | 'pkq';
   /** Rank of form `pq` and of the projections of `pool-project`; 16 by default. */
@@ -48,7 +48,7 @@ export function stageConfig(config: E3vaConfig, name: string, index: number): Hi
     beta,
     init,
     seed: stageSeed,
-    skip: transition === 'inherit',
+    skip: transition !== 'pool-project',
     stream: true,
   };
 }

@@ -1,13 +1,17 @@
-import { E3vaError } from '@e3va/highway-grad';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { findTaps, type LayerPattern } from '../taps.ts';
+import { findTaps, type Tap, TapError } from '../taps.ts';
+import { undoVariablesOnError } from '../undo-variables.ts';
 import type { E3vaConfig, E3vaOptions } from './e3va-config.ts';
 import { inherit } from './inherit.ts';
-import type { Method } from './method.ts';
+import type { Method, Split } from './method.ts';
+import {
+  checkChoices,
+  checkPositiveIntegers,
+  MethodLayerError,
+  patternToJson,
+  withDefaults,
+} from './options.ts';
 import { poolProject } from './pool-project.ts';
-
-/** An option of a method has a value that it cannot have. */
-export class MethodOptionError extends E3vaError {}
 
 /**
  * The method E³VA: adapters stand on a gradient highway parallel to the base, read its activations at the taps, and
@@ -31,57 +35,47 @@ export class MethodOptionError extends E3vaError {}
  */
 export function e3va(options: E3vaOptions = {}): Method {
   const { taps: pattern = /\.(attn|mlp)$/, ...rest } = options;
-  const config: E3vaConfig = {
-    transition: 'inherit',
-    form: 'pq',
-    rank: 16,
-    alpha: 2,
-    beta: 8,
-    outNorms: 'trainable',
-    init: 'zero',
-    seed: 0,
-    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-  };
+  const config: E3vaConfig = withDefaults<E3vaConfig>(defaults, rest);
   checkOptions(config);
   return {
     name: 'e3va',
-    config: { ...config, ...(options.taps && { taps: describe(pattern) }) },
-    split: (base: LayersModel) => {
-      const taps = findTaps(base, pattern);
-      return config.transition === 'inherit' ? inherit(base, taps, config) : poolProject(base, taps, config);
+    config: { ...config, ...(options.taps && { taps: patternToJson(pattern) }) },
+    split: (base) => ({ ...highway(base, findTaps(base, pattern), config), zeroWhenOff: /\/up_(p|bias)$/ }),
+    wrap: (layer) => {
+      throw new MethodLayerError({ what: `e3va cannot stand on layer '${layer.name}' alone yet` });
     },
   };
 }
 
-function checkOptions(config: E3vaConfig): void {
-  for (const key of ['rank', 'alpha', 'beta'] as const) {
-    if (Number.isInteger(config[key]) && config[key] > 0) continue;
-    throw new MethodOptionError({
-      what: `e3va: '${key}' must be a positive whole number`,
-      received: String(config[key]),
-      fix: 'usual are rank 4, 8, 16 or 32, alpha 2 and beta 8',
-    });
-  }
-  const choices = {
-    transition: ['inherit', 'pool-project'],
-    form: ['pq', 'pkq'],
-    outNorms: ['trainable', 'frozen'],
-    init: ['zero', 'kaiming'],
-  };
-  for (const [key, allowed] of Object.entries(choices)) {
-    const value = String(config[key as keyof E3vaConfig]);
-    if (allowed.includes(value)) continue;
-    throw new MethodOptionError({
-      what: `e3va: unknown '${key}'`,
-      expected: allowed.join(' or '),
-      received: value,
-    });
+const defaults: E3vaConfig = {
+  transition: 'auto',
+  form: 'pq',
+  rank: 16,
+  alpha: 2,
+  beta: 8,
+  outNorms: 'trainable',
+  init: 'zero',
+  seed: 0,
+};
+
+/** The highway of the wanted transition; `auto` inherits where the taps are branches of a residual stream. */
+function highway(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {
+  if (config.transition === 'pool-project') return poolProject(base, taps, config);
+  try {
+    return undoVariablesOnError(() => inherit(base, taps, config));
+  } catch (error) {
+    if (config.transition === 'inherit' || !(error instanceof TapError)) throw error;
+    return poolProject(base, taps, config);
   }
 }
 
-/** A pattern as JSON: for files and summaries. */
-function describe(pattern: LayerPattern): string | string[] {
-  if (typeof pattern === 'function') return '(predicate)';
-  if (pattern instanceof RegExp) return String(pattern);
-  return typeof pattern === 'string' ? pattern : [...pattern];
+function checkOptions(config: E3vaConfig): void {
+  const { rank, alpha, beta } = config;
+  checkPositiveIntegers('e3va', { rank, alpha, beta });
+  checkChoices<'transition' | 'form' | 'outNorms' | 'init'>('e3va', config, {
+    transition: ['auto', 'inherit', 'pool-project'],
+    form: ['pq', 'pkq'],
+    outNorms: ['trainable', 'frozen'],
+    init: ['zero', 'kaiming'],
+  });
 }

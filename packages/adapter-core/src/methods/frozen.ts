@@ -1,4 +1,6 @@
 import { input, type LayersModel, model } from '@tensorflow/tfjs-layers';
+import type { Layer } from '../copy-layer.ts';
+import { BaseLayer } from '../layers/base-layer.ts';
 import type { Method, Split } from './method.ts';
 import { applyOutNorm, baseLevels } from './out-norms.ts';
 
@@ -34,5 +36,6 @@ export function frozen(options: FrozenOptions = {}): Method {
       taps: new Map(),
     };
   };
-  return { name: 'frozen', config: { outNorms, ...(levels && { levels }) }, split };
+  const wrap = (layer: Layer) => new BaseLayer({ layer });
+  return { name: 'frozen', config: { outNorms, ...(levels && { levels }) }, split, wrap };
 }

@@ -23,5 +23,5 @@ export function full(): Method {
       taps: new Map(),
     };
   };
-  return { name: 'full', config: {}, split };
+  return { name: 'full', config: {}, split, wrap: (layer) => layer };
 }

@@ -16,9 +16,15 @@ export class HighwayInputs {
   of(source: SymbolicTensor): SymbolicTensor {
     const known = this.entries.get(source.id);
     if (known) return known.input;
-    const made = input({ shape: source.shape.slice(1), name: `from.${source.sourceLayer.name}` });
+    const made = input({ shape: source.shape.slice(1), dtype: source.dtype, name: this.nameOf(source) });
     this.entries.set(source.id, { source, input: made });
     return made;
+  }
+
+  /** After the layer, with a number where the layer is used more than once or has several outputs. */
+  private nameOf({ sourceLayer, nodeIndex, tensorIndex }: SymbolicTensor): string {
+    const suffix = [nodeIndex, tensorIndex].filter((index) => index > 0).join('.');
+    return `from.${sourceLayer.name}${suffix && `.${suffix}`}`;
   }
 
   /** The tensors of the base and the inputs that carry them, both in the order of the base. */

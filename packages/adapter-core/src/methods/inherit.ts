@@ -1,5 +1,7 @@
 import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { applyCopy, dependents, type GraphNode, nodeOf, readerCounts, sortedNodes } from '../graph.ts';
+import { applyLayer, type Layer } from '../copy-layer.ts';
+import { dependents, type GraphNode, nodeOf, readerCounts, sortedNodes } from '../graph.ts';
+import { BaseLayer } from '../layers/base-layer.ts';
 import { HighwayStage } from '../layers/highway-stage.ts';
 import { type Tap, TapError } from '../taps.ts';
 import { type E3vaConfig, stageConfig } from './e3va-config.ts';
@@ -35,6 +37,7 @@ class InheritedHighway {
   private readonly inputs: HighwayInputs;
   private readonly points = new Map<number, Point>();
   private readonly stages = new Map<string, string[]>();
+  private readonly copies = new Map<Layer, BaseLayer>();
 
   constructor(base: LayersModel, taps: Tap[], config: E3vaConfig) {
     this.base = base;
@@ -103,18 +106,23 @@ class InheritedHighway {
       return { stream: before.stream, taps: [...before.taps, ...tapped.map((t) => this.taps.get(t.id)!)] };
     }
     if (tapped.length > 0) throw this.noStream(this.taps.get(tapped[0]!.id)!, layer.name);
-    const results = [
-      applyCopy(
-        layer,
-        inputs.map((t) => this.finish(t)),
-        `highway.${layer.name}`,
-        false,
-      ),
-    ].flat();
+    const results = applyLayer(
+      this.frozen(layer),
+      inputs.map((t) => this.finish(t)),
+    );
     outputs.forEach((output, i) => {
       this.points.set(output.id, { stream: results[i]!, taps: [] });
     });
     return this.points.get(tensor.id)!;
+  }
+
+  /** The base's layer on the highway; one for all its applications. */
+  private frozen(layer: Layer): BaseLayer {
+    const known = this.copies.get(layer);
+    if (known) return known;
+    const made = new BaseLayer({ name: `highway.${layer.name}`, layer });
+    this.copies.set(layer, made);
+    return made;
   }
 
   /** A tap that the chosen outputs need, but that only other taps can see, would never learn. */

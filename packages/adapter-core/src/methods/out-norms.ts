@@ -1,5 +1,7 @@
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { applyCopy, isNorm, type Layer, nodeOf } from '../graph.ts';
+import { applyLayer, type Layer } from '../copy-layer.ts';
+import { isNorm, nodeOf } from '../graph.ts';
+import { BaseLayer } from '../layers/base-layer.ts';
 
 /** An output of a base model: the map itself, and the normalisation that makes it from the stream, if one does. */
 export interface BaseLevel {
@@ -27,5 +29,10 @@ export function applyOutNorm(
   stream: SymbolicTensor,
   trainable: boolean,
 ): SymbolicTensor {
-  return norm ? (applyCopy(norm, [stream], `highway.${norm.name}`, trainable) as SymbolicTensor) : stream;
+  if (!norm) return stream;
+  const trained = trainable ? normWeights : [];
+  return applyLayer(new BaseLayer({ name: `highway.${norm.name}`, layer: norm, trained }), [stream])[0]!;
 }
+
+/** The weights of a normalisation that are trained; moving statistics are not among them. */
+export const normWeights = ['gamma', 'beta'];

@@ -47,6 +47,7 @@ export function poolProject(base: LayersModel, taps: Tap[], config: E3vaConfig):
     const start = last ? [transition(last, own[0]!, `highway.transition${i}`, 50_021 + i * 101)] : [];
     const layer = new HighwayStage({
       ...stageConfig(config, `highway.stage${i}`, i),
+      skip: false,
       stream: start.length > 0,
     });
     const change = layer.apply([...start, ...own]) as SymbolicTensor;
