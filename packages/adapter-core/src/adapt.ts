@@ -2,6 +2,12 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Adapted } from './adapted.ts';
 import type { Method } from './methods/method.ts';
 
+/** Options of {@link adapt}. */
+export interface AdaptOptions {
+  /** Name of the first adapter; `default` by default. */
+  adapterName?: string;
+}
+
 /**
  * Puts a fine-tuning method on a model: splits it into a frozen half that never touches the gradient tape, and a
  * small trainable highway.
@@ -30,6 +36,6 @@ import type { Method } from './methods/method.ts';
  * console.log(pyramid?.shape); // [1, 8, 8, 8]
  * ```
  */
-export function adapt(base: LayersModel, method: Method): Adapted {
-  return new Adapted(base, method);
+export function adapt(base: LayersModel, method: Method, options: AdaptOptions = {}): Adapted {
+  return new Adapted(base, method, options.adapterName);
 }

@@ -1,4 +1,4 @@
-export { adapt } from './adapt.ts';
+export { type AdaptOptions, adapt } from './adapt.ts';
 export { adaptLayer } from './adapt-layer.ts';
 export { Adapted, AdapterBaseError } from './adapted.ts';
 export {
@@ -8,7 +8,9 @@ export {
   decodeAdapter,
   encodeAdapter,
 } from './adapter-file.ts';
+export { AdapterNameError, BaseTrainedError } from './adapter-set.ts';
 export { FileWriteError, writeFileAtomic } from './atomic-file.ts';
+export { BaseChangedError } from './base-identity.ts';
 export { type Layer, LayerCopyError } from './copy-layer.ts';
 export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { FrozenHalf } from './frozen-half.ts';
@@ -17,6 +19,7 @@ export { FrozenLayer, type FrozenLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayStage, type HighwayStageConfig } from './layers/highway-stage.ts';
 export { PoolProject, type PoolProjectConfig } from './layers/pool-project.ts';
 export type { Level } from './level.ts';
+export { MergeError } from './merge.ts';
 export { e3va } from './methods/e3va.ts';
 export type { E3vaOptions } from './methods/e3va-config.ts';
 export { type FrozenOptions, frozen } from './methods/frozen.ts';
@@ -35,3 +38,4 @@ export {
 } from './safetensors.ts';
 export type { ParameterCounts } from './summary.ts';
 export { type LayerPattern, TapError } from './taps.ts';
+export type { AdapterJob } from './train-step.ts';

@@ -1,4 +1,4 @@
-import { input, type LayersModel, model } from '@tensorflow/tfjs-layers';
+import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Layer } from '../copy-layer.ts';
 import { BaseLayer } from '../layers/base-layer.ts';
 import type { Method, Split } from './method.ts';
@@ -34,8 +34,11 @@ export function frozen(options: FrozenOptions = {}): Method {
       highway: model({ inputs, outputs, name: 'highway' }),
       levels: chosen.map(({ index }) => index),
       taps: new Map(),
+      replaced: new Map(chosen.flatMap(({ norm }, i) => (norm ? [[norm.name, layerOf(outputs[i]!)]] : []))),
     };
   };
   const wrap = (layer: Layer) => new BaseLayer({ layer });
   return { name: 'frozen', config: { outNorms, ...(levels && { levels }) }, split, wrap };
 }
+
+const layerOf = ({ sourceLayer }: SymbolicTensor) => sourceLayer as BaseLayer;

@@ -21,6 +21,7 @@ export function full(): Method {
       highway: base,
       levels: base.outputs.map((_, i) => i),
       taps: new Map(),
+      replaced: new Map(),
     };
   };
   return { name: 'full', config: {}, split, wrap: (layer) => layer };
