@@ -1,6 +1,6 @@
 import { E3vaError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { LayerVariable, layers, Shape, SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 /** A layer of tfjs-layers. */
 export type Layer = layers.Layer;
@@ -30,6 +30,12 @@ export function copyLayer(layer: Layer, name: string): Layer {
     );
   }
   return copy;
+}
+
+/** What a layer that stands around another hands to its base class: a name, and the input shape that the inner one declares. */
+export function wrapperConfig(layer: Layer, config: { name: string; trainable: boolean }) {
+  const { batchInputShape } = layer as { batchInputShape?: Shape };
+  return { ...config, ...(batchInputShape && { batchInputShape, dtype: layer.dtype }) };
 }
 
 /** Puts a layer on symbolic inputs. */

@@ -16,6 +16,7 @@ export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { FrozenHalf } from './frozen-half.ts';
 export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig } from './layers/frozen-layer.ts';
+export { HighwayLayer, type HighwayLayerConfig } from './layers/highway-layer.ts';
 export { HighwayStage, type HighwayStageConfig } from './layers/highway-stage.ts';
 export { PoolProject, type PoolProjectConfig } from './layers/pool-project.ts';
 export type { Level } from './level.ts';

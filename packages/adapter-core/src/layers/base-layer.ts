@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
-import { copyLayer, type Layer, layerFromJson, layerToJson, weightName } from '../copy-layer.ts';
+import {
+  copyLayer,
+  type Layer,
+  layerFromJson,
+  layerToJson,
+  weightName,
+  wrapperConfig,
+} from '../copy-layer.ts';
 import type { MergeableLayer } from '../methods/method.ts';
 
 /** Configuration of a {@link BaseLayer}. */
@@ -27,7 +34,7 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   private readonly source: Layer;
 
   constructor({ name, layer, trained = [] }: BaseLayerConfig) {
-    super({ name: name ?? layer.name, trainable: trained.length > 0 });
+    super(wrapperConfig(layer, { name: name ?? layer.name, trainable: trained.length > 0 }));
     this.layer = copyLayer(layer, this.name);
     this.source = layer;
     this.trained = trained;

@@ -1,4 +1,4 @@
-import { adaptiveAveragePool } from '@e3va/highway-grad';
+import { adaptiveAveragePool, ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 
@@ -15,7 +15,7 @@ export interface PoolProjectConfig {
 /**
  * The transition `pool-project` between two stages of the highway: the change made so far, [batch, h, w, C], is
  * average-pooled to the size of a reference map, [batch, h', w', C'], and projected to its channels by a low-rank
- * kernel without bias. Inputs: the change, the reference. A zero change stays zero.
+ * kernel without bias. What is no map, [..., C], is projected alone. Inputs: the change, the reference. A zero change stays zero.
  *
  * This form is ours, not the paper's: it needs nothing of the base model.
  */
@@ -45,22 +45,34 @@ export class PoolProject extends layers.Layer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    const [change, reference] = inputs as [tf.Tensor4D, tf.Tensor4D];
+    const [change, reference] = inputs as [tf.Tensor, tf.Tensor];
     return tf.tidy(() => {
-      const [batch, height, width, channels] = reference.shape;
-      const pooled = adaptiveAveragePool(change, [height, width]);
-      const rows = tf.reshape(pooled, [-1, change.shape[3]]);
+      const pooled = pooledTo(change, reference);
+      const rows = tf.reshape(pooled, [-1, change.shape.at(-1)!]) as tf.Tensor2D;
       const projected = tf.matMul(
         tf.matMul(rows, this.q.read() as tf.Tensor2D),
         this.p.read() as tf.Tensor2D,
       );
-      return tf.reshape(projected, [batch, height, width, channels]);
+      return tf.reshape(projected, reference.shape);
     });
   }
 
   override getConfig() {
     return { ...super.getConfig(), ...this.config, name: this.name };
   }
+}
+
+/** A map is pooled to the size of the reference; anything else must have the reference's leading axes. */
+function pooledTo(change: tf.Tensor, reference: tf.Tensor): tf.Tensor {
+  if (change.rank === 4 && reference.rank === 4) {
+    return adaptiveAveragePool(change as tf.Tensor4D, reference.shape.slice(1, 3) as [number, number]);
+  }
+  if (change.shape.slice(0, -1).join() === reference.shape.slice(0, -1).join()) return change;
+  throw new ShapeError({
+    what: 'the change on the highway cannot be handed on',
+    expected: 'two maps [batch, height, width, channels], or tensors that differ in the last axis only',
+    received: [change, reference].map((t) => `[${t.shape.join(', ')}]`).join(' to '),
+  });
 }
 
 tf.serialization.registerClass(PoolProject, '@e3va', PoolProject.className);

@@ -1,16 +1,11 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { HighwayLayer } from '../layers/highway-layer.ts';
 import { findTaps, type Tap, TapError } from '../taps.ts';
 import { undoVariablesOnError } from '../undo-variables.ts';
-import type { E3vaConfig, E3vaOptions } from './e3va-config.ts';
+import { type E3vaConfig, type E3vaOptions, stageConfig } from './e3va-config.ts';
 import { inherit } from './inherit.ts';
 import type { Method, Split } from './method.ts';
-import {
-  checkChoices,
-  checkPositiveIntegers,
-  MethodLayerError,
-  patternToJson,
-  withDefaults,
-} from './options.ts';
+import { checkChoices, checkPositiveIntegers, patternToJson, withDefaults } from './options.ts';
 import { poolProject } from './pool-project.ts';
 
 /**
@@ -41,9 +36,7 @@ export function e3va(options: E3vaOptions = {}): Method {
     name: 'e3va',
     config: { ...config, ...(options.taps && { taps: patternToJson(pattern) }) },
     split: (base) => ({ ...highway(base, findTaps(base, pattern), config), zeroWhenOff: /\/up_(p|bias)$/ }),
-    wrap: (layer) => {
-      throw new MethodLayerError({ what: `e3va cannot stand on layer '${layer.name}' alone yet` });
-    },
+    wrap: (layer) => new HighwayLayer({ layer, stage: stageConfig(config, layer.name, 0) }),
   };
 }
 
