@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Adapted } from './adapted.ts';
+import { checkBase } from './check-base.ts';
 import type { Method } from './methods/method.ts';
 
 /** Options of {@link adapt}. */
@@ -15,7 +16,8 @@ export interface AdaptOptions {
  * @param base Any functional or sequential LayersModel. It is not changed (except by the method `full`), and its
  * weights stay byte for byte as they are.
  * @param method For instance `e3va()`, `frozen()` or `full()`, with options.
- * @throws TapError if the method's taps do not fit the model.
+ * @throws TapError if the method's taps do not fit the model; BaseModelError if it is no LayersModel; DuplicateTfjsError if it
+ * is one of another copy of tfjs. Nothing is left behind then.
  *
  * @example
  * ```ts
@@ -37,5 +39,6 @@ export interface AdaptOptions {
  * ```
  */
 export function adapt(base: LayersModel, method: Method, options: AdaptOptions = {}): Adapted {
+  checkBase(base);
   return new Adapted(base, method, options.adapterName);
 }

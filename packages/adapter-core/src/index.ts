@@ -11,6 +11,7 @@ export {
 export { AdapterNameError, BaseTrainedError } from './adapter-set.ts';
 export { FileWriteError, writeFileAtomic } from './atomic-file.ts';
 export { BaseChangedError } from './base-identity.ts';
+export { BaseModelError } from './check-base.ts';
 export { type Layer, LayerCopyError } from './copy-layer.ts';
 export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { FrozenHalf } from './frozen-half.ts';

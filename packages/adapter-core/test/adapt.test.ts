@@ -3,16 +3,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { registerTrainingKernels } from '@e3va/highway-grad';
+import { DuplicateTfjsError, registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   AdapterBaseError,
   AdapterFileError,
   adapt,
+  BaseModelError,
   type E3vaOptions,
   e3va,
   frozen,
@@ -287,6 +288,15 @@ describe('adapt', () => {
     expect(tf.memory().numTensors).toBe(before);
     const adapted = adapt(base, e3va({ taps: /conv/ }));
     expect(adapted.levels).toEqual([{ name: 'conv2', channels: 8, stride: 4 }]);
+  });
+
+  it('refuses what is no LayersModel, or one of another copy of tfjs', () => {
+    const adaptAny = (base: unknown) => () => adapt(base as LayersModel, e3va());
+    expect(adaptAny(undefined)).toThrow(BaseModelError);
+    expect(adaptAny({ executor: 1, predict() {} })).toThrow(/tfjs_layers_model/);
+    expect(adaptAny(sequential())).toThrow(/has no outputs yet/);
+    const { inputs, outputs, weights, name, layers } = tinyBackbone();
+    expect(adaptAny({ inputs, outputs, weights, name, layers })).toThrow(DuplicateTfjsError);
   });
 
   it('refuses options that make no sense', () => {
