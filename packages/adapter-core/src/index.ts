@@ -29,6 +29,7 @@ export { full } from './methods/full.ts';
 export type { MergeableLayer, Method, Split } from './methods/method.ts';
 export { MethodLayerError, MethodOptionError } from './methods/options.ts';
 export { LayerNameError } from './methods/rewrite.ts';
+export { ModelFileError, modelFile } from './model-file.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
