@@ -1,65 +1,53 @@
 import * as tf from '@tensorflow/tfjs-core';
+import {
+  type AdapterGroup,
+  type GroupGradients,
+  groupChange,
+  groupGradients,
+  groupSize,
+} from './adapter-group.ts';
 import { ShapeError } from './errors.ts';
-import { geluDerivative, normalCdf } from './gelu.ts';
+import {
+  checkWeights,
+  cutWeights,
+  flatten,
+  type PkqWeights,
+  type PqWeights,
+  synthesise,
+  unflatten,
+} from './highway-weights.ts';
+import type { PackedTap } from './packed-tap.ts';
+import { packedTaps, type TapSource, tapsAsTheyAre } from './tap-source.ts';
 
-/**
- * Both projections of a stage's k adapters in form `pq`: the kernel of adapter i is `q[i] · p[i]`, to be multiplied
- * from the right. In the paper's notation W = P Q, `q` and `p` are the transposes of Q and P.
- */
-export interface LowRankWeights {
-  /** From the input to the rank, shape [k, in, r]. */
-  q: tf.Tensor3D;
-  /** From the rank to the output, shape [k, r, out]. */
-  p: tf.Tensor3D;
-  /** Shape [k, out]. */
-  bias: tf.Tensor2D;
+/** Options of {@link highwayStage}. */
+export interface HighwayStageOptions {
+  /** Whether an adapter adds its tap as well (E, the default) or its change alone (E(u) - u). */
+  skip?: boolean;
+  /**
+   * Σ u_i in the shape of `z`, added instead of the taps themselves where these are not exact. A constant; not held
+   * for the backward pass.
+   */
+  sum?: tf.Tensor;
+  /** Whether gradients flow to the taps; they must be tensors then. False by default. */
+  tapGradients?: boolean;
 }
-
-/** The weights of one stage's k adapters in form `pq`: two low-rank projections each, C → m → C. */
-export interface PqWeights {
-  /** C → m. */
-  down: LowRankWeights;
-  /** m → C. */
-  up: LowRankWeights;
-}
-
-/** One projection of form `pkq`: the kernel of adapter i is the sum over a of `q[i, a] · kernels[i, a] · p[i, a]`. */
-export interface SynthesisedWeights {
-  /** Shape [k, α, in, β]. */
-  q: tf.Tensor4D;
-  /** Shape [k, α, β, out]. */
-  p: tf.Tensor4D;
-  /** Shape [k, out]. */
-  bias: tf.Tensor2D;
-}
-
-/** The weights of one stage's k adapters in form `pkq`, with kernels shared by the down and the up projection. */
-export interface PkqWeights {
-  down: SynthesisedWeights;
-  up: SynthesisedWeights;
-  /** Shape [k, α, β, β]; the transposes of the paper's K. */
-  kernels: tf.Tensor4D;
-}
-
-/** Width-m temporaries of one group of adapters stay below this; a stage is worked through group by group. */
-const groupBytes = 2 * 2 ** 20;
 
 /**
  * One stage of the gradient highway: `z + Σ E_i(u_i)` over the stage's taps u_i, where
  * `E(u) = u + up(gelu(down(u)))` and both projections are low-rank.
  *
- * The taps are constants: no gradient flows to them. The gradient with respect to `z` and the weights is
- * hand-written: between forward and backward only the taps and the weights are held, nothing of the hidden width m
- * and nothing of the rank; the backward pass computes it again. With `up.p` and `up.bias` zero the result is
- * `((z + u_1) + u_2) + …` bit for bit.
+ * The taps are constants: no gradient flows to them, unless asked for. The gradient with respect to `z` and the
+ * weights is hand-written: between forward and backward only the taps, or what their source needs to make them once
+ * more, and the weights are held, nothing of the hidden width m and nothing of the rank; the backward pass computes
+ * it again. With `up.p` and `up.bias` zero the result is `((z + u_1) + u_2) + …` bit for bit.
  *
  * Source: E³VA, arXiv 2306.09729 (the parallel adapters and their dual low-rank structure; the exact form is our
- * reading of it); form `pkq` is the synthesis of LoRand (Yin et al., CVPR 2023) with shared kernels.
+ * reading of it); form `pkq` is the synthesis of LoRand (Yin et al., CVPR 2023) with shared kernels. Packed taps, taps
+ * from a source, mixing and gradients to the taps are ours.
  *
  * @param z The highway's stream, shape [..., C].
- * @param taps k tensors of the shape of `z`.
+ * @param taps k tensors of the shape of `z`, or k packed taps, or a source of k taps.
  * @param weights Form `pq` or `pkq`.
- * @param skip Whether an adapter adds its tap as well (E) or its change alone (E(u) - u).
  * @returns The shape of `z`.
  * @throws {@link ShapeError} if the taps and the weights do not fit each other.
  *
@@ -83,194 +71,128 @@ const groupBytes = 2 * 2 ** 20;
  */
 export function highwayStage<T extends tf.Tensor>(
   z: T,
-  taps: tf.Tensor[],
+  taps: tf.Tensor[] | PackedTap[] | TapSource,
   weights: PqWeights | PkqWeights,
-  skip = true,
+  options: HighwayStageOptions = {},
 ): T {
-  if ('kernels' in weights) return tf.tidy(() => highwayStage(z, taps, synthesise(weights), skip));
-  checkShapes(z, taps, weights);
+  if ('kernels' in weights) return tf.tidy(() => highwayStage(z, taps, synthesise(weights), options));
+  const source = sourceOf(z, taps);
+  checkWeights(z, source.count, weights);
+  const { saved } = source;
+  const live = options.tapGradients ? saved : [];
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc;
-    const [z, ...w] = args as tf.Tensor[];
-    save([...taps, ...w]);
+    const [z, ...rest] = args as tf.Tensor[];
+    const w = rest.slice(live.length);
+    save([...saved, ...w]);
     return {
-      value: tf.tidy(() => forward(z!, taps, unflatten(w), skip)),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+      value: tf.tidy(() => forward(z!, source, unflatten(w), options)),
+      gradFunc: (dy: tf.Tensor, held: tf.Tensor[]) =>
         tf.tidy(() => {
-          const w = unflatten(saved.slice(taps.length));
-          return [tf.reshape(dy, dy.shape), ...backward(dy, saved.slice(0, taps.length), w)];
+          const w = unflatten(held.slice(saved.length));
+          return [tf.reshape(dy, dy.shape), ...backward(dy, source, held.slice(0, saved.length), w, options)];
         }) as unknown as tf.Tensor,
     };
   });
-  return op(z, ...flatten(weights)) as T;
+  return op(z, ...live, ...flatten(weights)) as T;
 }
 
-/** The factors of form `pq`, of rank αβ, that give the same kernels as form `pkq`. On the tape. */
-function synthesise({ down, up, kernels }: PkqWeights): PqWeights {
-  const [k, alpha, beta] = kernels.shape;
-  const project = ({ q, p, bias }: SynthesisedWeights): LowRankWeights => {
-    const out = p.shape[3];
-    const kp = tf.matMul(tf.reshape(kernels, [k * alpha, beta, beta]), tf.reshape(p, [k * alpha, beta, out]));
-    return {
-      // [k, α, in, β] -> [k, in, α, β] -> [k, in, αβ]
-      q: tf.reshape(tf.transpose(q, [0, 2, 1, 3]), [k, q.shape[2], alpha * beta]),
-      p: tf.reshape(kp, [k, alpha * beta, out]),
-      bias,
-    };
-  };
-  return { down: project(down), up: project(up) };
-}
-
-/** z + Σ u_i + [G_1 q_1 … G_k q_k]·[p_1; …; p_k] + Σ bias: the sum over adapters is one matrix product a group. */
-function forward(z: tf.Tensor, taps: tf.Tensor[], weights: PqWeights, skip: boolean): tf.Tensor {
-  const channels = z.shape[z.rank - 1]!;
-  const rows = taps.map((u) => tf.reshape(u, [-1, channels]) as tf.Tensor2D);
-  let y = tf.reshape(z, [-1, channels]);
-  const replace = (next: () => tf.Tensor) => {
-    const last = y;
-    y = tf.tidy(next);
-    last.dispose();
-  };
-  if (skip) for (const u of rows) replace(() => tf.add(y, u));
-  for (const group of groups(rows, weights)) {
-    replace(() => {
-      const { down, up } = group.weights;
-      const a2 = tf.tidy(() => batched(activation(widened(reduced(group.taps, down), down)), up.q));
-      // [g, n, r] -> [n, g, r] -> [n, gr]
-      const joined = tf.reshape(tf.transpose(a2, [1, 0, 2]), [a2.shape[1]!, -1]);
-      return tf.add(y, tf.add(tf.matMul(joined, tf.reshape(up.p, [-1, channels])), tf.sum(up.bias, 0)));
-    });
-  }
-  return tf.reshape(y, z.shape);
-}
-
-/** The gradients of the six weight tensors, in the order of `flatten`; every adapter of the stage gets the same dy. */
-function backward(dy: tf.Tensor, taps: tf.Tensor[], weights: PqWeights): tf.Tensor[] {
-  const channels = dy.shape[dy.rank - 1]!;
-  const d = tf.reshape(dy, [-1, channels]) as tf.Tensor2D;
-  const rows = taps.map((u) => tf.reshape(u, [-1, channels]) as tf.Tensor2D);
-  const parts = groups(rows, weights).map((group) => tf.tidy(() => groupGradients(group, d)));
-  const grads = parts[0]!.map((_, i) =>
-    parts.length > 1 ? tf.concat(parts.map((part) => part[i]!)) : parts[0]![i]!,
+function sourceOf(z: tf.Tensor, taps: tf.Tensor[] | PackedTap[] | TapSource): TapSource {
+  if (!Array.isArray(taps)) return taps;
+  const shapes = taps.map((u) =>
+    u instanceof tf.Tensor ? u.shape : [...u.codes.shape.slice(0, -1), u.channels],
   );
-  // every up bias is added to every row: the column sums of dy, for each adapter
-  const bias = tf.broadcastTo(tf.expandDims(tf.sum(d, 0), 0), [taps.length, channels]);
-  return [...grads, bias];
-}
-
-function groupGradients({ taps, weights }: Group, d: tf.Tensor2D): tf.Tensor[] {
-  const { down, up } = weights;
-  const channels = d.shape[1];
-  const a1 = reduced(taps, down);
-  const { activated, slope } = tf.tidy(() => {
-    const h = widened(a1, down);
-    const cdf = normalCdf(h);
-    return { slope: geluDerivative(h, cdf) as tf.Tensor3D, activated: tf.mul(h, cdf) as tf.Tensor3D };
-  });
-  const [g, n, r] = [taps.length, d.shape[0], up.q.shape[2]];
-  // up: a2 = activated·q, y = Σ a2·p. No product needs a large tensor transposed.
-  const upP = tf.tidy(() =>
-    tf.reshape(tf.matMul(tf.reshape(swap(batched(activated, up.q)), [g * r, n]), d), up.p.shape),
-  );
-  const dA2 = tf.tidy(() => {
-    const joined = tf.matMul(d, tf.transpose(tf.reshape(up.p, [g * r, channels]))); // [n, gr]
-    return tf.transpose(tf.reshape(joined, [n, g, r]), [1, 0, 2]);
-  }) as tf.Tensor3D; // [g, n, r]
-  const upQ = tf.tidy(() => swap(batched(swap(dA2), activated))); // ([g, r, n]·[g, n, m])ᵀ
-  activated.dispose();
-  const dH = tf.tidy(() => tf.mul(batched(dA2, swap(up.q)), slope)) as tf.Tensor3D;
-  slope.dispose();
-  // down: h = a1·p + bias, a1 = u·q
-  const downP = batched(swap(a1), dH);
-  const downBias = tf.sum(dH, 1);
-  const dA1 = swap(batched(dH, swap(down.p))); // [g, r, n]
-  dH.dispose();
-  const perTap = tf.unstack(dA1).map((t, i) => tf.matMul(t as tf.Tensor2D, taps[i]!)); // [r, C]
-  const downQ = swap(tf.stack(perTap) as tf.Tensor3D);
-  return [downQ, downP, downBias, upQ, upP];
-}
-
-/** Some adapters of a stage: their taps as rows [n, C], and their share of the weights. */
-interface Group {
-  taps: tf.Tensor2D[];
-  weights: PqWeights;
-}
-
-/** Cuts a stage into runs of adapters whose width-m temporaries stay below `groupBytes`. */
-function groups(taps: tf.Tensor2D[], weights: PqWeights): Group[] {
-  const width = weights.down.p.shape[2];
-  const size = Math.max(1, Math.floor(groupBytes / (taps[0]!.shape[0] * width * 4)));
-  if (size >= taps.length) return [{ taps, weights }];
-  const out: Group[] = [];
-  for (let at = 0; at < taps.length; at += size) {
-    const count = Math.min(size, taps.length - at);
-    const cut = <T extends tf.Tensor>(t: T) =>
-      tf.slice(t, [at, ...t.shape.slice(1).fill(0)], [count, ...t.shape.slice(1)]) as T;
-    const part = ({ q, p, bias }: LowRankWeights) => ({ q: cut(q), p: cut(p), bias: cut(bias) });
-    out.push({
-      taps: taps.slice(at, at + count),
-      weights: { down: part(weights.down), up: part(weights.up) },
-    });
-  }
-  return out;
-}
-
-/** Every tap times its first factor: [g, n, r]. */
-function reduced(taps: tf.Tensor2D[], { q }: LowRankWeights): tf.Tensor3D {
-  return tf.tidy(() => {
-    const factors = tf.unstack(q) as tf.Tensor2D[];
-    return tf.stack(taps.map((u, i) => tf.matMul(u, factors[i]!))) as tf.Tensor3D;
-  });
-}
-
-/** From the rank to the hidden width, in front of the GELU: [g, n, m]. */
-function widened(a1: tf.Tensor3D, { p, bias }: LowRankWeights): tf.Tensor3D {
-  return tf.tidy(() => tf.add(batched(a1, p), tf.expandDims(bias, 1)));
-}
-
-const activation = (h: tf.Tensor3D): tf.Tensor3D => tf.mul(h, normalCdf(h));
-const batched = (a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D => tf.matMul(a, b);
-const swap = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [0, 2, 1]);
-
-const flatten = ({ down, up }: PqWeights): tf.Tensor[] => [down.q, down.p, down.bias, up.q, up.p, up.bias];
-
-function unflatten(w: tf.Tensor[]): PqWeights {
-  const part = (at: number) => ({
-    q: w[at] as tf.Tensor3D,
-    p: w[at + 1] as tf.Tensor3D,
-    bias: w[at + 2] as tf.Tensor2D,
-  });
-  return { down: part(0), up: part(3) };
-}
-
-function checkShapes(z: tf.Tensor, taps: tf.Tensor[], weights: PqWeights): void {
-  const { down, up } = weights;
-  const channels = z.shape[z.rank - 1];
-  const other = taps.find((u) => u.shape.join() !== z.shape.join());
+  const other = shapes.find((shape) => shape.join() !== z.shape.join());
   if (other) {
     throw new ShapeError({
       what: 'highwayStage: a tap differs in shape from the stream',
       expected: `[${z.shape}]`,
-      received: `[${other.shape}]`,
+      received: `[${other}]`,
       fix: 'only taps of one shape share a stage; put a transition between stages',
     });
   }
-  const [k, , r] = down.q.shape;
-  const m = down.p.shape[2];
-  const wanted = [
-    [taps.length, channels, r],
-    [k, r, m],
-    [k, m],
-    [k, m, up.q.shape[2]],
-    [k, up.q.shape[2], channels],
-    [k, channels],
-  ];
-  const got = flatten(weights).map((t) => t.shape);
-  if (JSON.stringify(wanted) !== JSON.stringify(got)) {
-    throw new ShapeError({
-      what: 'highwayStage: the weights do not fit the taps or each other',
-      expected: `down.q, down.p, down.bias, up.q, up.p, up.bias of shapes ${JSON.stringify(wanted)}`,
-      received: JSON.stringify(got),
+  return taps[0] instanceof tf.Tensor ? tapsAsTheyAre(taps as tf.Tensor[]) : packedTaps(taps as PackedTap[]);
+}
+
+/** Hands the adapters with their taps to `use`, group by group; what `use` makes and wants to keep it has to keep. */
+function eachGroup(
+  like: tf.Tensor,
+  source: TapSource,
+  saved: tf.Tensor[],
+  weights: PqWeights,
+  use: (group: AdapterGroup, at: number) => void,
+): void {
+  const channels = like.shape[like.rank - 1]!;
+  const size = groupSize(like.size / channels, weights.down.p.shape[2]);
+  source.each(saved, Math.min(size, source.count), (at, taps) =>
+    tf.tidy(() =>
+      use(
+        {
+          taps: taps.map((u) => tf.reshape(u, [-1, channels]) as tf.Tensor2D),
+          weights: cutWeights(weights, at, taps.length),
+          map: like.shape.slice(0, 3) as [number, number, number],
+        },
+        at,
+      ),
+    ),
+  );
+}
+
+function forward(
+  z: tf.Tensor,
+  source: TapSource,
+  weights: PqWeights,
+  { skip = true, sum }: HighwayStageOptions,
+): tf.Tensor {
+  const channels = z.shape[z.rank - 1]!;
+  // kept: a source may hand its taps out from within scopes of its own
+  let y = tf.keep(tf.tidy(() => tf.reshape(sum ? tf.add(z, sum) : z, [-1, channels])));
+  const add = (x: tf.Tensor) => {
+    const last = y;
+    y = tf.keep(tf.add(last, x));
+    last.dispose();
+  };
+  try {
+    eachGroup(z, source, source.saved, weights, (group) => {
+      if (skip && !sum) group.taps.forEach(add);
+      add(groupChange(group));
     });
+    return tf.reshape(y, z.shape);
+  } finally {
+    y.dispose();
   }
 }
+
+/** The gradients of the taps, if asked for, and of the weights in the order of `flatten`; every adapter gets the same dy. */
+function backward(
+  dy: tf.Tensor,
+  source: TapSource,
+  saved: tf.Tensor[],
+  weights: PqWeights,
+  { skip = true, tapGradients = false }: HighwayStageOptions,
+): tf.Tensor[] {
+  const channels = dy.shape[dy.rank - 1]!;
+  const d = tf.reshape(dy, [-1, channels]) as tf.Tensor2D;
+  const parts: GroupGradients[] = [];
+  eachGroup(dy, source, saved, weights, (group) => {
+    const part = tf.tidy(() => groupGradients(group, d, tapGradients) as unknown as tf.TensorContainerObject);
+    parts.push(part as unknown as GroupGradients);
+    for (const t of tensorsOf(parts.at(-1)!)) tf.keep(t);
+  });
+  const joined = (of: (part: GroupGradients) => tf.Tensor[]) =>
+    of(parts[0]!).map((_, i) => tf.concat(parts.map((part) => of(part)[i]!)));
+  // every up bias is added to every row: the column sums of dy, for each adapter
+  const bias = tf.broadcastTo(tf.expandDims(tf.sum(d, 0), 0), [source.count, channels]);
+  const taps = parts
+    .flatMap((part) => part.taps)
+    .map((t) => tf.tidy(() => tf.reshape(skip ? tf.add(t, d) : t, dy.shape)));
+  const out = [...taps, ...joined((part) => part.weights), bias, ...joined((part) => part.mixing)];
+  tf.dispose(parts.flatMap(tensorsOf));
+  return out;
+}
+
+const tensorsOf = ({ weights, mixing, taps }: GroupGradients): tf.Tensor[] => [
+  ...weights,
+  ...mixing,
+  ...taps,
+];

@@ -1,15 +1,12 @@
 export { DuplicateTfjsError, E3vaError, type ErrorParts, ShapeError } from './errors.ts';
 export { gelu } from './gelu.ts';
-export {
-  highwayStage,
-  type LowRankWeights,
-  type PkqWeights,
-  type PqWeights,
-  type SynthesisedWeights,
-} from './highway.ts';
+export { type HighwayStageOptions, highwayStage } from './highway.ts';
+export type { LowRankWeights, PkqWeights, PqWeights, SynthesisedWeights } from './highway-weights.ts';
 export { registerTrainingKernels } from './kernels/register.ts';
 export { type Measurement, type MeasureOptions, measure } from './measure.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
+export { type PackedTap, packTap, unpackTap } from './packed-tap.ts';
 export { adaptiveAveragePool, resizeBilinear, separable } from './resize.ts';
 export { assertSingleTfjs } from './single-tfjs.ts';
+export type { TapSource } from './tap-source.ts';

@@ -77,7 +77,7 @@ export class HighwayStage extends layers.Layer {
     const list = [inputs].flat();
     return tf.tidy(() => {
       const [z, ...taps] = this.config.stream ? list : [tf.zerosLike(list[0]!), ...list];
-      return highwayStage(z!, taps, this.stageWeights(), this.config.skip);
+      return highwayStage(z!, taps, this.stageWeights(), { skip: this.config.skip });
     });
   }
 
