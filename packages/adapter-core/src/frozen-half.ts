@@ -77,6 +77,7 @@ function execute({ inputs, outputs, steps, readers }: Plan, given: tf.Tensor[]):
   const values = new Map<number, tf.Tensor>();
   const pending = new Map<tf.Tensor, number>();
   const owned = (t: tf.Tensor) => !given.includes(t);
+  const masks = new Map<number, tf.Tensor>();
   const define = (symbol: SymbolicTensor, value: tf.Tensor) => {
     values.set(symbol.id, value);
     pending.set(value, (pending.get(value) ?? 0) + (readers.get(symbol.id) ?? 0));
@@ -93,18 +94,44 @@ function execute({ inputs, outputs, steps, readers }: Plan, given: tf.Tensor[]):
     const first = step.nodes[0]!;
     const last = step.nodes.at(-1)!;
     const reads = first.inputs.map((t) => values.get(t.id)!);
-    const results = runStep(step, reads);
+    const results = runStep(
+      step,
+      reads,
+      first.inputs.map((t) => masks.get(t.id)),
+    );
+    keepMask(masks, last, reads);
     last.outputs.forEach((t, i) => {
       define(t, results[i]!);
     });
     for (const read of reads) release(read, 1);
     for (const result of new Set(results)) release(result, 0);
   }
+  for (const mask of new Set(masks.values())) mask.dispose();
   return outputs.map((t) => values.get(t.id)!);
 }
 
-function runStep({ nodes, tokenwise }: Step, inputs: tf.Tensor[]): tf.Tensor[] {
-  if (!tokenwise) return callLayer(nodes[0]!, inputs);
+/** Notes the mask that a layer hands on, as tfjs-layers does when it runs a model. */
+function keepMask(
+  masks: Map<number, tf.Tensor>,
+  { layer, inputs, outputs }: GraphNode,
+  reads: tf.Tensor[],
+): void {
+  if (!layer.supportsMasking) return;
+  const given = inputs.map((t) => masks.get(t.id));
+  const mask = tf.tidy(() => layer.computeMask(oneOrAll(reads), oneOrAll(given as tf.Tensor[])));
+  [mask].flat().forEach((m, i) => {
+    if (m) masks.set(outputs[i]!.id, m);
+  });
+}
+
+const oneOrAll = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
+
+function runStep(
+  { nodes, tokenwise }: Step,
+  inputs: tf.Tensor[],
+  masks: (tf.Tensor | undefined)[],
+): tf.Tensor[] {
+  if (!tokenwise) return callLayer(nodes[0]!, inputs, masks.some(Boolean) ? { mask: masks[0] } : {});
   const [x] = inputs as [tf.Tensor];
   const channels = x.shape[x.rank - 1]!;
   const rows = x.size / channels;
@@ -124,8 +151,8 @@ function runStep({ nodes, tokenwise }: Step, inputs: tf.Tensor[]): tf.Tensor[] {
   });
 }
 
-function callLayer({ layer }: GraphNode, inputs: tf.Tensor[]): tf.Tensor[] {
-  return tf.tidy(() => [layer.call(inputs, { training: false })].flat());
+function callLayer({ layer }: GraphNode, inputs: tf.Tensor[], kwargs: object = {}): tf.Tensor[] {
+  return tf.tidy(() => [layer.call(inputs, { ...kwargs, training: false })].flat());
 }
 
 function checkInputs(expected: SymbolicTensor[], given: tf.Tensor[]): void {

@@ -26,7 +26,7 @@ export function findTaps(model: LayersModel, pattern: LayerPattern): Tap[] {
   const wanted = matcher(pattern);
   const taps = nodes.filter((node) => wanted(node.layer)).map(asTap);
   const names = nodes.map((node) => node.layer.name);
-  const missing = listed(pattern).filter((name) => !names.includes(name));
+  const missing = namesOf(pattern).filter((name) => !names.includes(name));
   if (taps.length > 0 && missing.length === 0) return taps;
   const given = missing.length > 0 ? missing.join(', ') : String(pattern);
   throw new TapError({
@@ -45,14 +45,16 @@ function asTap({ layer, outputs }: GraphNode): Tap {
   });
 }
 
-const listed = (pattern: LayerPattern): string[] =>
+/** The names in a pattern that lists names; none for other patterns. */
+export const namesOf = (pattern: LayerPattern): string[] =>
   typeof pattern === 'string' ? [pattern] : Array.isArray(pattern) ? [...pattern] : [];
 
-function matcher(pattern: LayerPattern): (layer: Layer) => boolean {
+/** The predicate of a pattern. */
+export function matcher(pattern: LayerPattern): (layer: Layer) => boolean {
   if (typeof pattern === 'function') return pattern;
   // test() on a copy: a pattern with the flag g or y would remember its last position
   if (pattern instanceof RegExp) return (layer) => new RegExp(pattern.source, pattern.flags).test(layer.name);
-  const names = new Set(listed(pattern));
+  const names = new Set(namesOf(pattern));
   return (layer) => names.has(layer.name);
 }
 

@@ -46,6 +46,8 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
     if (!this.layer.built) this.layer.build(inputShape);
     this.layer.built = true;
     if (this.source.weights.length > 0) this.layer.setWeights(this.source.getWeights() as tf.Tensor[]);
+    // a base that was saved with frozen layers has variables that no optimiser would touch
+    for (const w of this.layer.weights) w.trainable = this.trained.includes(weightName(this, w));
     super.build(inputShape);
   }
 

@@ -5,13 +5,15 @@ import type { LayerPattern } from '../taps.ts';
 export interface E3vaOptions {
   /**
    * Which layers are taps: a pattern of names, names, or a predicate. The default, `/\.(attn|mlp)$/`, is the paper's
-   * choice for Swin: the result of each attention and of each MLP, before it is added to the stream.
+   * choice for Swin: the result of each attention and of each MLP, before it is added to the stream. Where it matches
+   * nothing, the taps and the transition that `suggestTaps` proposes are taken.
    */
   taps?: LayerPattern;
   /**
    * How the highway passes from one stage to the next. `inherit` (the paper's form) runs the base's own layers, frozen:
    * every tap must be added to a residual stream, as in Swin or a ViT. `pool-project` (ours) pools the change made so
-   * far and projects it; it fits any model whose taps are maps. `auto` (default): `inherit` where it fits.
+   * far and projects it; it fits any model whose taps are maps, and a classifier's layers behind its last map are taken
+   * over. `auto` (default): `inherit` where it fits.
    */
   transition?: 'auto' | 'inherit' | 'pool-project';
   /** `pq` (default): low-rank kernels of rank `rank`. `pkq`: LoRand's synthesis, sums of `alpha` kernels of size `beta`. */
@@ -22,6 +24,11 @@ export interface E3vaOptions {
   alpha?: number;
   /** Size of the shared kernels in form `pkq`; 8 by default. */
   beta?: number;
+  /**
+   * Layers of the base behind the taps whose own weights are trained as well, such as a classifier's last layer (PEFT's
+   * `modules_to_save`); moving statistics are not. None by default. The base itself keeps its weights.
+   */
+  alsoTrain?: LayerPattern;
   /** Indices of the base's outputs that make the pyramid; all by default. */
   levels?: number[];
   /** Whether the normalisation in front of each output is trained (the paper's form, the default) or stays as it is. */
@@ -33,7 +40,8 @@ export interface E3vaOptions {
 }
 
 /** The options of e3va with their defaults, except the taps. */
-export type E3vaConfig = Required<Omit<E3vaOptions, 'taps' | 'levels'>> & { levels?: number[] };
+export type E3vaConfig = Required<Omit<E3vaOptions, 'taps' | 'levels' | 'alsoTrain'>> &
+  Pick<E3vaOptions, 'levels' | 'alsoTrain'>;
 
 /** The layer configuration of one stage of the highway. */
 export function stageConfig(config: E3vaConfig, name: string, index: number): HighwayStageConfig {

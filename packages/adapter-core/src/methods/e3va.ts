@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { HighwayLayer } from '../layers/highway-layer.ts';
-import { findTaps, type Tap, TapError } from '../taps.ts';
+import { suggestTaps } from '../suggest-taps.ts';
+import { findTaps, type LayerPattern, type Tap, TapError } from '../taps.ts';
 import { undoVariablesOnError } from '../undo-variables.ts';
 import { type E3vaConfig, type E3vaOptions, stageConfig } from './e3va-config.ts';
 import { inherit } from './inherit.ts';
@@ -29,13 +30,17 @@ import { poolProject } from './pool-project.ts';
  * ```
  */
 export function e3va(options: E3vaOptions = {}): Method {
-  const { taps: pattern = /\.(attn|mlp)$/, ...rest } = options;
+  const { taps: pattern, ...rest } = options;
   const config: E3vaConfig = withDefaults<E3vaConfig>(defaults, rest);
   checkOptions(config);
   return {
     name: 'e3va',
-    config: { ...config, ...(options.taps && { taps: patternToJson(pattern) }) },
-    split: (base) => ({ ...highway(base, findTaps(base, pattern), config), zeroWhenOff: /\/up_(p|bias)$/ }),
+    config: {
+      ...config,
+      ...(pattern !== undefined && { taps: patternToJson(pattern) }),
+      ...(config.alsoTrain !== undefined && { alsoTrain: patternToJson(config.alsoTrain) }),
+    },
+    split: (base) => ({ ...splitAt(base, pattern, config), zeroWhenOff: /\/up_(p|bias)$/ }),
     wrap: (layer) => new HighwayLayer({ layer, stage: stageConfig(config, layer.name, 0) }),
   };
 }
@@ -50,6 +55,19 @@ const defaults: E3vaConfig = {
   init: 'zero',
   seed: 0,
 };
+
+/** The highway at the taps that were asked for; at the paper's, or else at the proposed ones, if none were. */
+function splitAt(base: LayersModel, pattern: LayerPattern | undefined, config: E3vaConfig): Split {
+  if (pattern !== undefined) return highway(base, findTaps(base, pattern), config);
+  if (base.layers.some((layer) => papersTaps.test(layer.name))) {
+    return highway(base, findTaps(base, papersTaps), config);
+  }
+  const { taps, transition } = suggestTaps(base);
+  const chosen = config.transition === 'auto' ? { ...config, transition } : config;
+  return highway(base, findTaps(base, taps), chosen);
+}
+
+const papersTaps = /\.(attn|mlp)$/;
 
 /** The highway of the wanted transition; `auto` inherits where the taps are branches of a residual stream. */
 function highway(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {

@@ -1,11 +1,10 @@
 import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { applyLayer, type Layer } from '../copy-layer.ts';
 import { dependents, type GraphNode, nodeOf, readerCounts, sortedNodes } from '../graph.ts';
-import { BaseLayer } from '../layers/base-layer.ts';
 import { HighwayStage } from '../layers/highway-stage.ts';
 import { type Tap, TapError } from '../taps.ts';
 import { type E3vaConfig, stageConfig } from './e3va-config.ts';
 import { HighwayInputs } from './highway-inputs.ts';
+import { HighwayLayers } from './highway-layers.ts';
 import type { Split } from './method.ts';
 import { applyOutNorm, baseLevels } from './out-norms.ts';
 
@@ -37,12 +36,13 @@ class InheritedHighway {
   private readonly inputs: HighwayInputs;
   private readonly points = new Map<number, Point>();
   private readonly stages = new Map<string, string[]>();
-  private readonly copies = new Map<Layer, BaseLayer>();
+  private readonly layers: HighwayLayers;
 
   constructor(base: LayersModel, taps: Tap[], config: E3vaConfig) {
     this.base = base;
     this.config = config;
     this.inputs = new HighwayInputs(base);
+    this.layers = new HighwayLayers(base, config.alsoTrain);
     this.taps = new Map(taps.map((tap) => [tap.tensor.id, tap]));
     const tensors = taps.map((tap) => tap.tensor);
     const ends = baseLevels(base, config.levels).map(({ output }) => output);
@@ -54,8 +54,11 @@ class InheritedHighway {
 
   split(): Split {
     const levels = baseLevels(this.base, this.config.levels);
-    const trainable = this.config.outNorms === 'trainable';
-    const outputs = levels.map((level) => applyOutNorm(level, this.finish(level.stream), trainable));
+    const outputs = levels.map((level) => {
+      const chosen = level.norm !== null && this.layers.trainsNorm(level.norm);
+      return applyOutNorm(level, this.finish(level.stream), chosen || this.config.outNorms === 'trainable');
+    });
+    this.layers.checkFound();
     const { sources, inputs } = this.inputs.sorted();
     return {
       frozenOutputs: sources,
@@ -94,7 +97,8 @@ class InheritedHighway {
 
   private build(tensor: SymbolicTensor): Point {
     if (this.taps.has(tensor.id)) throw this.noStream(this.taps.get(tensor.id)!);
-    const { layer, inputs, outputs } = nodeOf(tensor);
+    const node = nodeOf(tensor);
+    const { layer, inputs, outputs } = node;
     const [tapped, others] = [
       inputs.filter((t) => this.taps.has(t.id)),
       inputs.filter((t) => !this.taps.has(t.id)),
@@ -106,23 +110,14 @@ class InheritedHighway {
       return { stream: before.stream, taps: [...before.taps, ...tapped.map((t) => this.taps.get(t.id)!)] };
     }
     if (tapped.length > 0) throw this.noStream(this.taps.get(tapped[0]!.id)!, layer.name);
-    const results = applyLayer(
-      this.frozen(layer),
+    const results = this.layers.apply(
+      node,
       inputs.map((t) => this.finish(t)),
     );
     outputs.forEach((output, i) => {
       this.points.set(output.id, { stream: results[i]!, taps: [] });
     });
     return this.points.get(tensor.id)!;
-  }
-
-  /** The base's layer on the highway; one for all its applications. */
-  private frozen(layer: Layer): BaseLayer {
-    const known = this.copies.get(layer);
-    if (known) return known;
-    const made = new BaseLayer({ name: `highway.${layer.name}`, layer });
-    this.copies.set(layer, made);
-    return made;
   }
 
   /** A tap that the chosen outputs need, but that only other taps can see, would never learn. */
