@@ -6,9 +6,10 @@ import {
   model,
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
+import { applyLayer } from './copy-layer.ts';
 import { FrozenHalf } from './frozen-half.ts';
-import { probeShapes } from './graph.ts';
-import { FrozenLayer } from './layers/frozen-layer.ts';
+import { probeShapes, sortedNodes } from './graph.ts';
+import { FrozenLayer, TapLayer } from './layers/frozen-layer.ts';
 import type { Level } from './level.ts';
 import type { Method, Split } from './methods/method.ts';
 import { undoVariablesOnError } from './undo-variables.ts';
@@ -45,7 +46,7 @@ export class Variant {
 
   /** Both halves as one LayersModel. */
   get model(): LayersModel {
-    this.joined ??= join(this.base, this.frozen, this.split.highway);
+    this.joined ??= this.trainsBase ? this.base : join(this.base, this.frozen, this.split.highway);
     return this.joined;
   }
 
@@ -99,12 +100,28 @@ export class Variant {
   }
 }
 
+/** The layers of the highway once more, behind the frozen half as one layer and its taps. */
 function join(base: LayersModel, frozen: FrozenHalf, highway: LayersModel): LayersModel {
   const inputs = base.inputs.map((t) =>
     input({ shape: t.shape.slice(1), dtype: t.dtype, name: `${t.sourceLayer.name}_adapted` }),
   );
-  const taps = new FrozenLayer({ name: 'frozen_half', half: frozen }).apply(inputs) as SymbolicTensor[];
-  const outputs = highway.apply(taps) as SymbolicTensor | SymbolicTensor[];
+  const [token] = applyLayer(new FrozenLayer({ name: 'frozen_half', half: frozen }), inputs);
+  const made = new Map<number, SymbolicTensor>();
+  highway.inputs.forEach((t, index) => {
+    const { shape, dtype, sourceLayer } = t;
+    const tap = new TapLayer({ name: sourceLayer.name, index, tapShape: shape, tapType: dtype });
+    made.set(t.id, applyLayer(tap, [token!])[0]!);
+  });
+  for (const { layer, inputs: read, outputs } of sortedNodes(highway.inputs, highway.outputs)) {
+    const results = applyLayer(
+      layer,
+      read.map((t) => made.get(t.id)!),
+    );
+    outputs.forEach((t, i) => {
+      made.set(t.id, results[i]!);
+    });
+  }
+  const outputs = highway.outputs.map((t) => made.get(t.id)!);
   return model({ inputs, outputs, name: `${base.name}_adapted` });
 }
 

@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { type LayersModel, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   AdapterBaseError,
   AdapterFileError,
@@ -18,6 +18,7 @@ import {
   e3va,
   frozen,
   full,
+  HighwayStage,
   type Method,
   MethodOptionError,
   SafetensorsError,
@@ -133,6 +134,22 @@ describe.each(['cpu', 'wasm'])('adapt on %s', (backend) => {
     // one convolution is left: the transition that the highway inherits
     expect(seen.filter((name) => /conv2d/i.test(name)).length).toBe(1);
     expect(seen.filter((name) => /relu/i.test(name)).length).toBe(0);
+  });
+
+  it('the joined model runs the frozen half and each layer of the highway once', async () => {
+    const adapted = adapt(tinyBackbone(), e3va({ rank: 2 }));
+    const x = images();
+    adapted.model.compile({ optimizer: 'sgd', loss: meanSquare });
+    const run = vi.spyOn(adapted.frozen, 'run');
+    const stages = adapted.highway.layers.filter((layer) => layer instanceof HighwayStage);
+    const calls = stages.map((stage) => vi.spyOn(stage, 'call'));
+    const ys = adapted.model.predict(x) as tf.Tensor[];
+    expect([run, ...calls].map((spy) => spy.mock.calls.length)).toEqual([1, 1, 1]);
+    await adapted.model.trainOnBatch(
+      x,
+      ys.map((y) => tf.zerosLike(y)),
+    );
+    expect([run, ...calls].map((spy) => spy.mock.calls.length)).toEqual([2, 2, 2]);
   });
 
   it('saves an adapter of the trained weights alone, and loads it on the same base', async () => {

@@ -1,5 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { LayersModel, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
+import {
+  LayersModel,
+  type LayerVariable,
+  layers,
+  type Shape,
+  type SymbolicTensor,
+} from '@tensorflow/tfjs-layers';
 import { FrozenHalf } from '../frozen-half.ts';
 
 /** Configuration of a {@link FrozenLayer}. */
@@ -9,9 +15,15 @@ export interface FrozenLayerConfig {
   half: FrozenHalf;
 }
 
+/** The taps of each run, by the token that stands for it. */
+const taps = new WeakMap<tf.Tensor, tf.Tensor[]>();
+
 /**
  * A frozen half as one layer: its model runs off the tape, its weights are listed as non-trainable and are saved and
  * loaded with the model that the layer stands in.
+ *
+ * The result is a token, a tensor [1], from which one {@link TapLayer} each takes the taps: tfjs runs a layer with several
+ * outputs once for each of them.
  */
 export class FrozenLayer extends layers.Layer {
   static className = 'E3vaFrozenLayer';
@@ -33,13 +45,15 @@ export class FrozenLayer extends layers.Layer {
     return this.half.model.weights;
   }
 
-  override computeOutputShape(inputShape: Shape | Shape[]): Shape[] {
-    const batch = ([inputShape].flat(2) as Shape)[0] ?? null;
-    return this.half.model.outputs.map(({ shape }) => [batch, ...shape.slice(1)]);
+  override computeOutputShape(): Shape {
+    return [1];
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
-    return this.half.run(inputs);
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const values = this.half.run(inputs);
+    const token = tf.zeros([1]);
+    taps.set(token, values);
+    return token;
   }
 
   override getConfig() {
@@ -59,4 +73,49 @@ export class FrozenLayer extends layers.Layer {
   }
 }
 
+/** Configuration of a {@link TapLayer}. */
+export interface TapLayerConfig {
+  name?: string;
+  /** Which of the frozen half's results. */
+  index: number;
+  /** Its shape with the batch axis; null for sizes that are open. */
+  tapShape: Shape;
+  /** Its type. */
+  tapType: tf.DataType;
+}
+
+/** One result of a {@link FrozenLayer}, by its token. */
+export class TapLayer extends layers.Layer {
+  static className = 'E3vaTapLayer';
+  private readonly config: TapLayerConfig;
+
+  constructor(config: TapLayerConfig) {
+    super({ name: config.name, trainable: false });
+    this.config = config;
+  }
+
+  override computeOutputShape(): Shape {
+    return this.config.tapShape;
+  }
+
+  /** As the base class; a symbolic result has the tap's own type, to which tfjs would otherwise cast the values. */
+  override apply(
+    inputs: tf.Tensor | tf.Tensor[] | SymbolicTensor | SymbolicTensor[],
+    kwargs?: object,
+  ): tf.Tensor | tf.Tensor[] | SymbolicTensor | SymbolicTensor[] {
+    const out = super.apply(inputs, kwargs as never);
+    if (!(out instanceof tf.Tensor)) Object.assign(out, { dtype: this.config.tapType });
+    return out;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return taps.get([inputs].flat()[0]!)![this.config.index]!;
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), ...this.config, name: this.name };
+  }
+}
+
 tf.serialization.registerClass(FrozenLayer, '@e3va', FrozenLayer.className);
+tf.serialization.registerClass(TapLayer, '@e3va', TapLayer.className);

@@ -1,10 +1,10 @@
-import { offTape, ShapeError } from '@e3va/highway-grad';
+import { ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
-import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
+import { type LayerVariable, layers, type Shape, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { type Layer, layerFromJson, layerToJson, wrapperConfig } from '../copy-layer.ts';
-import { BaseLayer } from './base-layer.ts';
-import { HighwayStage, type HighwayStageConfig } from './highway-stage.ts';
-import { PoolProject } from './pool-project.ts';
+import type { HighwayStageConfig } from './highway-stage.ts';
+import { OffTapeLayer } from './off-tape-layer.ts';
+import { StreamAdapter, sameShape } from './stream-adapter.ts';
 
 /** Configuration of a {@link HighwayLayer}. */
 export interface HighwayLayerConfig {
@@ -23,7 +23,8 @@ export interface HighwayLayerConfig {
  * Inputs x (frozen) and z (highway), of one shape; outputs `y = layer(x)` and `z' = y + T(z − x) + Δ(u)`: the change made so
  * far is handed on, and an adapter adds its own. Where y has the shape of x, T is the identity and u = y − x, what the
  * layer adds to its input; else T pools and projects the change to y's shape, and u = y. At the start z is x; a fresh
- * layer then gives z' = y.
+ * layer then gives z' = y. In a model the two streams are made by two layers, an {@link OffTapeLayer} and a
+ * {@link StreamAdapter}, as tfjs runs a layer once for each of its outputs.
  *
  * With one input x the result is z' alone, for a `tf.sequential` model. In either form no gradient reaches x.
  *
@@ -32,90 +33,57 @@ export interface HighwayLayerConfig {
 export class HighwayLayer extends layers.Layer {
   static className = 'E3vaHighwayLayer';
   private readonly config: HighwayLayerConfig;
-  private readonly frozen: BaseLayer;
-  private stage: HighwayStage | undefined;
-  private transition: PoolProject | undefined;
+  private readonly frozen: OffTapeLayer;
+  private readonly adapter: StreamAdapter;
 
   constructor(config: HighwayLayerConfig) {
-    const { name = config.layer.name, trainable = true } = config;
-    super(wrapperConfig(config.layer, { name, trainable }));
+    const { name = config.layer.name, trainable = true, layer, stage } = config;
+    super(wrapperConfig(layer, { name, trainable }));
     this.config = config;
-    this.frozen = new BaseLayer({ name, layer: config.layer });
+    this.frozen = new OffTapeLayer({ name, layer });
+    this.adapter = new StreamAdapter({ name: `${name}.adapter`, trainable, stage });
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
-    this.checkInputs(shapes);
-    const x = shapes[0]!;
+    const x = oneShape(this.name, inputShape);
     this.frozen.build(x);
     this.frozen.built = true;
-    const y = this.resultShape(x);
-    const { stage, layer } = this.config;
-    this.stage = new HighwayStage({ ...stage, name: `${layer.name}.adapter`, stream: true, skip: false });
-    this.stage.build([y, y]);
-    this.stage.built = true;
-    if (shapes.length === 2 && !sameShape(x, y)) {
-      const { rank, seed } = stage;
-      this.transition = new PoolProject({ name: `${layer.name}.transition`, rank, seed: seed + 50_021 });
-      this.transition.build([x, y]);
-      this.transition.built = true;
-    }
+    this.adapter.build([x, this.computeOutputShape(x)]);
+    this.adapter.built = true;
     super.build(inputShape);
   }
 
   override get trainableWeights(): LayerVariable[] {
-    return this.trainable ? this.parts().flatMap((part) => part.trainableWeights) : [];
+    return this.trainable ? this.adapter.trainableWeights : [];
   }
 
   override get nonTrainableWeights(): LayerVariable[] {
-    const own = this.trainable ? [] : this.parts().flatMap((part) => part.weights);
-    return [...own, ...this.frozen.weights];
+    return [...(this.trainable ? [] : this.adapter.weights), ...this.frozen.weights];
   }
 
-  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    const two = Array.isArray(inputShape[0]);
-    const y = this.resultShape((two ? inputShape[0] : inputShape) as Shape);
-    return two ? [y, y] : y;
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+    return oneShape(this.name, this.frozen.computeOutputShape(oneShape(this.name, inputShape)));
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: object): tf.Tensor | tf.Tensor[] {
-    const [x, z] = [inputs].flat() as [tf.Tensor, tf.Tensor | undefined];
-    return tf.tidy(() => {
-      const [y, u] = offTape(x, (given) => {
-        const result = this.frozen.call(given, kwargs) as tf.Tensor;
-        return [result, sameShape(result.shape, given.shape) ? tf.sub(result, given) : result];
-      }) as [tf.Tensor, tf.Tensor];
-      const change = this.stage!.call([z ? this.handedOn(tf.sub(z, x), y) : tf.zerosLike(y), u]);
-      const adapted = tf.add(y, change);
-      return z ? [y, adapted] : adapted;
-    });
+  /**
+   * One stream or two.
+   *
+   * @throws ShapeError unless two streams have one shape.
+   */
+  override apply(
+    inputs: tf.Tensor | tf.Tensor[] | SymbolicTensor | SymbolicTensor[],
+    kwargs?: object,
+  ): tf.Tensor | tf.Tensor[] | SymbolicTensor | SymbolicTensor[] {
+    if (!Array.isArray(inputs) || inputs.length === 1) return super.apply(inputs, kwargs as never);
+    checkStreams(this.name, inputs);
+    const [x, z] = inputs as [SymbolicTensor, SymbolicTensor];
+    const y = this.frozen.apply(x, kwargs as never) as SymbolicTensor;
+    return [y, this.adapter.apply([x, z, y], kwargs as never) as SymbolicTensor];
   }
 
-  private handedOn(change: tf.Tensor, y: tf.Tensor): tf.Tensor {
-    return this.transition ? this.transition.call([change, y]) : change;
-  }
-
-  private parts(): layers.Layer[] {
-    return [this.stage, this.transition].filter((part) => part !== undefined);
-  }
-
-  private resultShape(x: Shape): Shape {
-    const result = this.frozen.computeOutputShape(x);
-    if (!Array.isArray(result[0])) return result as Shape;
-    throw new ShapeError({
-      what: `layer '${this.name}' has ${result.length} outputs`,
-      expected: 'a layer with one output beside the highway',
-    });
-  }
-
-  private checkInputs(shapes: Shape[]): void {
-    if (shapes.length === 1 || (shapes.length === 2 && sameShape(shapes[0]!, shapes[1]!))) return;
-    throw new ShapeError({
-      what: `layer '${this.name}' cannot take these streams`,
-      expected: 'the frozen stream and the highway of one shape, or the frozen stream alone',
-      received: shapes.map((shape) => `[${shape.map((n) => n ?? 'any').join(', ')}]`).join(', '),
-      fix: 'at the start, pass the same tensor twice: apply([x, x])',
-    });
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: object): tf.Tensor {
+    const [x] = [inputs].flat() as [tf.Tensor];
+    return tf.tidy(() => this.adapter.call([x, this.frozen.call(x, kwargs) as tf.Tensor]));
   }
 
   override getConfig() {
@@ -133,6 +101,23 @@ export class HighwayLayer extends layers.Layer {
   }
 }
 
-const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size, i) => size === b[i]);
+function oneShape(name: string, shape: Shape | Shape[]): Shape {
+  if (!Array.isArray(shape[0])) return shape as Shape;
+  if (shape.length === 1) return shape[0];
+  throw new ShapeError({
+    what: `layer '${name}' has ${shape.length} inputs or outputs`,
+    expected: 'a layer with one input and one output beside the highway',
+  });
+}
+
+function checkStreams(name: string, streams: readonly { shape: Shape }[]): void {
+  if (streams.length === 2 && sameShape(streams[0]!.shape, streams[1]!.shape)) return;
+  throw new ShapeError({
+    what: `layer '${name}' cannot take these streams`,
+    expected: 'the frozen stream and the highway of one shape, or the frozen stream alone',
+    received: streams.map(({ shape }) => `[${shape.map((n) => n ?? 'any').join(', ')}]`).join(', '),
+    fix: 'at the start, pass the same tensor twice: apply([x, x])',
+  });
+}
 
 tf.serialization.registerClass(HighwayLayer, '@e3va', HighwayLayer.className);
