@@ -25,7 +25,7 @@ import {
   trainRun,
   UsageError,
 } from 'e3va';
-import { writeDigitScenes } from './digit-scenes.mjs';
+import { writeDigitScenes } from './lib/digit-scenes.mjs';
 
 /** The settings that fit the scenes of digits. */
 const digitFlags = {

@@ -1,6 +1,6 @@
 // Type-checks every example of the documentation against the sources, then runs each as a user would: in a Node of its
 // own, on the built packages, in a folder with a few photos (see `example-data.mjs`).
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeExampleData } from './example-data.mjs';
@@ -19,13 +19,37 @@ export async function runExamples() {
     const wrong = await typeCheck(all);
     if (wrong) return { passed: 0, failed: 1, output: wrong };
     const runnable = all.filter((s) => s.runs);
-    const failures = (await runSnippets(runnable, folder)).filter(Boolean);
-    const passed = runnable.length - failures.length;
-    const note = passed < all.length ? `${all.length - runnable.length} type-checked only` : undefined;
+    const scripts = exampleScripts();
+    const failures = [...(await runSnippets(runnable, folder)), ...(await runScripts(scripts))].filter(
+      Boolean,
+    );
+    const passed = runnable.length + scripts.length - failures.length;
+    const note =
+      runnable.length < all.length ? `${all.length - runnable.length} type-checked only` : undefined;
     return { passed, failed: failures.length, output: failures.join('\n'), note };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The scripts in `examples/`; the demo, which takes minutes, is a command of its own. */
+const exampleScripts = () =>
+  readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.mjs') && name !== 'demo.mjs');
+
+/** Runs scripts of `examples/`, each in an empty folder. Resolves to one text for each: '' if it ran, or what it printed. */
+async function runScripts(names) {
+  return inParallel(names, async (name) => {
+    const cwd = mkdtempSync(join(tmpdir(), 'e3va-example-'));
+    try {
+      const { code, output } = await runNode(join(root, 'examples', name), [], {
+        cwd,
+        timeout: 3 * seconds * 1000,
+      });
+      return code === 0 ? '' : `examples/${name} does not run\n${output}`;
+    } finally {
+      rmSync(cwd, { recursive: true, force: true });
+    }
+  });
 }
 
 /** What tsc finds wrong with the snippets, at the lines of the files that they come from; '' if nothing. */

@@ -3,18 +3,17 @@
  * of many sizes with a digit each, lying on textured grounds. Written as a data set twice over: masks in the CamVid layout,
  * where every pixel of a note has the class of its digit, and the notes as objects in COCO's JSON.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { rng, writeMask, writePng } from '@e3va/datasets';
+import { readDigits, digitSide as side } from './digits.mjs';
 
-const side = 28;
 const kinds = 5;
 const classes = ['ground', ...Array.from({ length: kinds }, (_, digit) => `digit ${digit}`)];
 
 /** Writes `train` + `val` scenes of `size` = [height, width] below `folder`; the same seed gives the same files. */
 export async function writeDigitScenes(folder, { train = 120, val = 24, size = [128, 160], seed = 1 } = {}) {
-  const digits = await readDigits();
+  const digits = await readDigits(kinds);
   for (const [split, count] of Object.entries({ train, val })) {
     await mkdir(join(folder, split), { recursive: true });
     await mkdir(join(folder, `${split}annot`), { recursive: true });
@@ -49,17 +48,6 @@ function annotation({ y, x, size, digit }, image, id) {
     iscrowd: 0,
     segmentation: [[x, y, x + size, y, x + size, y + size, x, y + size]],
   };
-}
-
-async function readDigits() {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist')), 'digits');
-  return Promise.all(
-    Array.from({ length: kinds }, async (_, digit) => {
-      const { data } = JSON.parse(await readFile(join(folder, `${digit}.json`), 'utf8'));
-      const count = Math.floor(data.length / side ** 2);
-      return Array.from({ length: count }, (_, i) => data.slice(i * side ** 2, (i + 1) * side ** 2));
-    }),
-  );
 }
 
 function scene(pool, [height, width], random) {
