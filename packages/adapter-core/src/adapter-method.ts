@@ -6,7 +6,7 @@ import type { Variant } from './variant.ts';
 /** Options that only say how an adapter is trained, or which layers it stands on, which its tensors' names say already. */
 const notCompared = new Set([
   ...['seed', 'init', 'dropout', 'orthogonal', 'savedTaps', 'transition'],
-  ...['taps', 'targets', 'after', 'layers', 'weights', 'alsoTrain'],
+  ...['taps', 'targets', 'after', 'branches', 'layers', 'weights', 'alsoTrain'],
 ]);
 
 /** The method of an adapter file, with the file's options. */
