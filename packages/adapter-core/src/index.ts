@@ -19,17 +19,28 @@ export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig, TapLayer, type TapLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayLayer, type HighwayLayerConfig } from './layers/highway-layer.ts';
 export { HighwayStage, type HighwayStageConfig } from './layers/highway-stage.ts';
+export { MergeStateError } from './layers/lora.ts';
+export type { LoraFused } from './layers/lora-kernel.ts';
 export { OffTapeLayer } from './layers/off-tape-layer.ts';
 export { PoolProject, type PoolProjectConfig } from './layers/pool-project.ts';
 export { StreamAdapter, type StreamAdapterConfig } from './layers/stream-adapter.ts';
 export type { Level } from './level.ts';
 export { MergeError } from './merge.ts';
+export { type AdaptFormerOptions, adaptFormer } from './methods/adapt-former.ts';
+export { type AdapterOptions, adapter } from './methods/adapter.ts';
+export { type BitFitOptions, bitFit } from './methods/bit-fit.ts';
 export { e3va } from './methods/e3va.ts';
 export type { E3vaOptions } from './methods/e3va-config.ts';
 export { type FrozenOptions, frozen } from './methods/frozen.ts';
 export { full } from './methods/full.ts';
+export { type LoRandOptions, loRand } from './methods/lo-rand.ts';
+export { type LoraOptions, lora } from './methods/lora.ts';
 export type { MergeableLayer, Method, Split } from './methods/method.ts';
+export { methodFromConfig } from './methods/method-registry.ts';
+export { type MonaOptions, mona } from './methods/mona.ts';
+export { type NormOptions, norm } from './methods/norm.ts';
 export { MethodLayerError, MethodOptionError } from './methods/options.ts';
+export { type PartialOptions, partial } from './methods/partial.ts';
 export { LayerNameError } from './methods/rewrite.ts';
 export { ModelFileError, modelFile } from './model-file.ts';
 export {
@@ -41,6 +52,7 @@ export {
   type SafetensorsType,
   type TensorData,
 } from './safetensors.ts';
+export { type SuggestedStage, suggestTaps, type TapSuggestion } from './suggest-taps.ts';
 export type { ParameterCounts } from './summary.ts';
 export { type LayerPattern, TapError } from './taps.ts';
 export type { AdapterJob } from './train-step.ts';

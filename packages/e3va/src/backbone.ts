@@ -1,4 +1,4 @@
-import { type Adapted, adapt, e3va, fingerprint, frozen, full, type Method } from '@e3va/adapter-core';
+import { type Adapted, adapt, fingerprint, type Method, methodFromConfig } from '@e3va/adapter-core';
 import { loadSwin } from '@e3va/swin';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Recipe } from './recipe/schema.ts';
@@ -27,15 +27,13 @@ export async function loadBackbone(
 }
 
 /** The method that a recipe describes; the seed decides its initial weights. */
-function methodOf(method: Recipe['method'], seed: number): Method {
-  switch (method.name) {
-    case 'frozen':
-      return frozen();
-    case 'full':
-      return full();
-    case 'e3va': {
-      const { name: _, taps, ...options } = method;
-      return e3va({ ...options, seed, ...(taps !== undefined && { taps: new RegExp(taps) }) });
-    }
-  }
+function methodOf({ name, ...options }: Recipe['method'], seed: number): Method {
+  const config = Object.entries(options).map(([key, value]) => [
+    key,
+    patternKeys.has(key) ? `/${value}/` : value,
+  ]);
+  return methodFromConfig(name, { ...Object.fromEntries(config), seed });
 }
+
+/** Options that are the text of a regular expression. */
+const patternKeys = new Set(['taps', 'targets', 'after', 'branches', 'layers']);

@@ -31,7 +31,8 @@ export interface BitFitOptions {
  */
 export function bitFit({ weights = /(bias|beta|bias_table)$/, levels }: BitFitOptions = {}): Method {
   const trained = (layer: Layer) =>
-    layer.weights.map((w) => weightName(layer, w)).filter((name) => weights.test(name));
+    // test() on a copy: a pattern with the flag g or y would remember its last position
+    layer.weights.map((w) => weightName(layer, w)).filter((name) => new RegExp(weights).test(name));
   return {
     name: 'bitFit',
     config: { weights: String(weights), ...(levels && { levels }) },

@@ -2,6 +2,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import type { z } from 'zod';
 import { RecipeError } from '../errors.ts';
 import { applyFlags, type RecipeTree } from './flags.ts';
+import { methodKeys, methodNames } from './method-schema.ts';
 import { nearest, nearestKey } from './nearest.ts';
 import {
   type DetectionInput,
@@ -117,12 +118,12 @@ function errorOf(
 }
 
 function siblings(path: Path, input: RecipeTree): string {
+  if (path[0] === 'method') return methodKeys(at(input, ['method', 'name'])).join(', ');
   const prefix = path.length ? `${path.map(String).join('.')}.` : '';
   const names = recipeKeys(input.task as string)
     .filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes('.'))
     .map((key) => key.slice(prefix.length));
-  const method = at(input, ['method', 'name']);
-  return path[0] === 'method' && method !== 'e3va' ? 'name' : names.join(', ');
+  return names.join(', ');
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
@@ -148,8 +149,8 @@ function expectation(issue: z.core.$ZodIssue): string {
 /** What the keys take that take one of several kinds of value. */
 const unions: Readonly<Record<string, string>> = {
   task: 'segmentation | detection',
-  'method.name': 'e3va | frozen | full',
-  method: 'e3va | frozen | full, as method.name',
+  'method.name': methodNames.join(' | '),
+  method: `${methodNames.join(' | ')}, as method.name`,
   'data.classes': 'a list of names, or a name for each mask value',
   'data.ignoreIndex': 'a mask value from 0 to 65535, or a list of them',
 };
@@ -163,7 +164,7 @@ function limit(origin: string, relation: string, value: number | bigint): string
 function hint(issue: z.core.$ZodIssue, received: unknown): { fix?: string } {
   if (typeof received !== 'string') return {};
   const values = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-  if (issue.path[0] === 'method') values.push('e3va', 'frozen', 'full');
+  if (issue.path[0] === 'method') values.push(...methodNames);
   const near = nearest(received, values);
   return near ? { fix: `did you mean ${near}?` } : {};
 }

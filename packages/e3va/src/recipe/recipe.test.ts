@@ -87,7 +87,7 @@ describe('recipes', () => {
     );
     expect(wrong('train: { optimizer: { lr: -1 } }')).toContain('expected: more than 0\n  received: -1');
     expect(wrong('method: { name: e3vb }')).toContain(
-      'expected: e3va | frozen | full\n  received: "e3vb"\n  to do: did you mean e3va?',
+      'expected: e3va | lora | adapter | adaptFormer | loRand | mona | bitFit | norm | partial | frozen | full\n  received: "e3vb"\n  to do: did you mean e3va?',
     );
     expect(wrong('backend: wasn')).toContain(
       'expected: auto | tensorflow | wasm | cpu\n  received: "wasn"\n  to do: did you mean wasm?',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { methodSchema } from './method-schema.ts';
 
 const count = z.int().positive();
 const positive = z.number().positive();
@@ -14,23 +15,6 @@ const folder = {
 };
 
 const backbone = z.strictObject({ name: z.string().min(1).default('nano') });
-
-const e3vaMethod = z.strictObject({
-  name: z.literal('e3va'),
-  taps: z.string().optional(),
-  transition: z.enum(['inherit', 'pool-project']).default('inherit'),
-  form: z.enum(['pq', 'pkq']).default('pq'),
-  rank: count.default(16),
-  alpha: count.default(2),
-  beta: count.default(8),
-  outNorms: z.enum(['trainable', 'frozen']).default('trainable'),
-  init: z.enum(['zero', 'kaiming']).default('zero'),
-});
-const method = z.discriminatedUnion('name', [
-  e3vaMethod,
-  z.strictObject({ name: z.literal('frozen') }),
-  z.strictObject({ name: z.literal('full') }),
-]);
 
 const optimizer = z.strictObject({
   lr: positive.default(1e-3),
@@ -64,7 +48,7 @@ const training = {
 
 const shared = {
   backbone: backbone.prefault({}),
-  method: method.prefault({ name: 'e3va' }),
+  method: methodSchema.prefault({ name: 'e3va' }),
   backend: z.enum(['auto', 'tensorflow', 'wasm', 'cpu']).default('auto'),
   run: z.strictObject({ dir: z.string().min(1).optional() }).prefault({}),
 };
