@@ -24,15 +24,25 @@ export class FrozenHalf {
    * Computes the taps of a batch of images. Nothing is recorded on the tape, and no gradient flows through.
    *
    * @param images The base's input or inputs, for Swin normalised images of shape [batch, height, width, 3].
+   * @param visit Is shown the first outputs, each as soon as it is made, in place of their being returned: they are released
+   * after their last reader. What it makes and wants to keep it has to `tf.keep`.
    * @returns The taps in the order of `model.outputs`; the caller disposes them.
    * @throws ShapeError if the number of inputs or a rank differs from the model's.
    */
-  run(images: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
+  run(images: tf.Tensor | tf.Tensor[], visit?: TapVisit): tf.Tensor[] {
     const inputs = Array.isArray(images) ? images : [images];
     checkInputs(this.model.inputs, inputs);
     for (const weight of this.model.weights.slice(0, 1)) assertSingleTfjs(weight.read());
-    return offTape(inputs, (...given) => execute(this.plan, given));
+    return offTape(inputs, (...given) => execute(this.plan, given, visit));
   }
+}
+
+/** Which outputs of a frozen half are shown rather than returned, and to whom. */
+export interface TapVisit {
+  /** The first so many outputs; different tensors, and none of them an input. */
+  count: number;
+  /** Gets the index of an output, and its value. */
+  see(index: number, value: tf.Tensor): void;
 }
 
 /** Temporaries of a run of token-wise layers stay below about this. */
@@ -73,7 +83,12 @@ function isTokenwise({ layer, inputs, outputs }: GraphNode): boolean {
 }
 
 /** Runs the plan; releases each tensor after its last reader. Two names of one tensor share its count of readers. */
-function execute({ inputs, outputs, steps, readers }: Plan, given: tf.Tensor[]): tf.Tensor[] {
+function execute(
+  { inputs, outputs, steps, readers }: Plan,
+  given: tf.Tensor[],
+  { count, see }: TapVisit = { count: 0, see: () => {} },
+): tf.Tensor[] {
+  const visited = new Map(outputs.slice(0, count).map((t, i) => [t.id, i]));
   const values = new Map<number, tf.Tensor>();
   const pending = new Map<tf.Tensor, number>();
   const owned = (t: tf.Tensor) => !given.includes(t);
@@ -104,10 +119,16 @@ function execute({ inputs, outputs, steps, readers }: Plan, given: tf.Tensor[]):
       define(t, results[i]!);
     });
     for (const read of reads) release(read, 1);
+    last.outputs.forEach((t, i) => {
+      const index = visited.get(t.id);
+      if (index === undefined) return;
+      see(index, results[i]!);
+      release(results[i]!, 1);
+    });
     for (const result of new Set(results)) release(result, 0);
   }
   for (const mask of new Set(masks.values())) mask.dispose();
-  return outputs.map((t) => values.get(t.id)!);
+  return outputs.slice(count).map((t) => values.get(t.id)!);
 }
 
 /** Notes the mask that a layer hands on, as tfjs-layers does when it runs a model. */

@@ -41,6 +41,8 @@ export class Linear extends layers.Layer {
   static readonly className = 'E3vaLinear';
   /** Rows are worked on one by one: the input may be cut into slices of its leading axes. */
   readonly tokenwise = true;
+  /** The layer is `activation(x · kernel + bias)` over the last axis and nothing else: LoRA may stand on it. */
+  readonly affine = true;
   readonly units: number;
   readonly useBias: boolean;
   readonly activation: 'linear' | 'gelu';

@@ -15,6 +15,7 @@ export {
   type SwinWeightsReport,
   type WeightArray,
 } from './weights/assign.ts';
+export { huggingFaceLayer, type MappedLayer } from './weights/hugging-face.ts';
 export { type LoadSwinOptions, loadSwin } from './weights/load.ts';
 export {
   type WindowConfig,

@@ -8,16 +8,12 @@ import { convMap, denseMap, type LinearMap, rowsOf } from './linear-map.ts';
 export interface Affine {
   map: LinearMap;
   activation: string;
-  /** Whether the layer is known to be exactly of this form; if not, it is only said to be so by whoever chose it. */
-  known: boolean;
 }
 
 /**
  * A layer as an affine map with an activation, judged by its class and configuration: a Dense, a Conv2D with channels
- * last, or another layer that gives its `activation` in its configuration.
- *
- * A layer of another package says that it is exactly `activation(x · kernel + bias)` over the last axis by a property
- * `affine: true`.
+ * last, or a layer of another class that says by a property `affine: true` that it is exactly
+ * `activation(x · kernel + bias)` over the last axis, with the activation's name in its configuration.
  *
  * @returns Undefined if it is of another kind.
  */
@@ -26,21 +22,13 @@ export function affineOf(layer: Layer): Affine | undefined {
   const activation = config.activation;
   if (typeof activation !== 'string' || !hasKernelOnly(layer)) return undefined;
   const className = layer.getClassName();
-  if (className === 'Dense') return { map: denseMap, activation, known: true };
+  if (className === 'Dense') return { map: denseMap, activation };
   if (className === 'Conv2D') {
     if (config.dataFormat === 'channelsFirst') return undefined;
-    return { map: convolution(config), activation, known: true };
+    return { map: convolution(config), activation };
   }
-  if (builtIn.has(className)) return undefined;
-  return { map: denseMap, activation, known: (layer as { affine?: boolean }).affine === true };
+  return (layer as { affine?: boolean }).affine === true ? { map: denseMap, activation } : undefined;
 }
-
-/** Layers of tfjs-layers with an activation that are no products over the last axis. */
-const builtIn = new Set(
-  'Activation Conv1D Conv3D Conv2DTranspose Conv3DTranspose DepthwiseConv2D SeparableConv2D SimpleRNN SimpleRNNCell GRU GRUCell LSTM LSTMCell'.split(
-    ' ',
-  ),
-);
 
 /** Whether the weights of a built layer are a kernel and at most a bias, of shapes that go together. */
 function hasKernelOnly(layer: Layer): boolean {
@@ -71,18 +59,4 @@ export function activate(name: string, x: tf.Tensor): tf.Tensor {
   if (name === 'linear') return x;
   if (name === 'gelu') return gelu(x);
   return layers.activation({ activation: name as 'relu' }).call(x, {}) as tf.Tensor;
-}
-
-/**
- * `map(x, kernel) + bias` with constant weights: between forward and backward nothing is held, and the backward pass
- * computes the gradient of the input alone. Plain operations hold the input, and those of a fused product or
- * convolution also compute the gradients of kernel and bias.
- */
-export function frozenAffine(map: LinearMap, x: tf.Tensor, kernel: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
-  const { shape } = x;
-  const op = tf.customGrad((x) => ({
-    value: map.apply(x as tf.Tensor, kernel, bias),
-    gradFunc: (dy: tf.Tensor) => map.inputGradient(dy, kernel, shape),
-  }));
-  return op(x);
 }

@@ -1,72 +1,32 @@
-import { highwayStage, type PkqWeights, type PqWeights } from '@e3va/highway-grad';
+import { highwayStage } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
+import type { Shape } from '@tensorflow/tfjs-layers';
+import { AdapterStage, type HighwayStageConfig } from './adapter-stage.ts';
 
-/** Configuration of a {@link HighwayStage}. */
-export interface HighwayStageConfig {
-  name?: string;
-  trainable?: boolean;
-  /** `pq`: kernels of rank `rank`; `pkq`: sums of `alpha` synthesised kernels of size `beta`. */
-  form: 'pq' | 'pkq';
-  rank: number;
-  alpha: number;
-  beta: number;
-  /** `zero`: the last factor starts at zero, so that a fresh stage adds the taps alone; `kaiming`: no zero. */
-  init: 'zero' | 'kaiming';
-  /** Whether the adapters add their taps as well. */
-  skip: boolean;
-  /** Whether the first input is the stream; if not, the stream starts at zero. */
-  stream: boolean;
-  /** Seed of the initial weights. */
-  seed: number;
-}
+export type { HighwayStageConfig } from './adapter-stage.ts';
 
 /**
  * One stage of the gradient highway as a layer: inputs z (if `stream`) and the stage's taps, all of shape
  * [batch, ..., C]; output z + Σ E_i(u_i). The weights of the stage's k adapters are stacked along a first axis.
+ *
+ * With packed taps the inputs are z, the exact sum of the taps, and words and scales of each tap (`packTap` of
+ * `@e3va/highway-grad`); this form needs the stream and the skip.
  */
-export class HighwayStage extends layers.Layer {
+export class HighwayStage extends AdapterStage {
   static className = 'E3vaHighwayStage';
-  private readonly config: HighwayStageConfig;
-  private factors: Record<string, LayerVariable> = {};
-
-  constructor(config: HighwayStageConfig) {
-    super(config as unknown as ConstructorParameters<typeof layers.Layer>[0]);
-    this.config = config;
-  }
 
   override build(inputShape: Shape | Shape[]): void {
     const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
-    const count = shapes.length - (this.config.stream ? 1 : 0);
-    const channels = shapes[0]!.at(-1) as number;
-    const hidden = Math.max(1, Math.floor(channels / 2));
-    this.addProjection('down', count, channels, hidden, 0, false);
-    this.addProjection('up', count, hidden, channels, 10, this.config.init === 'zero');
-    if (this.config.form === 'pkq') {
-      const { alpha, beta } = this.config;
-      this.addFactor('kernels', [count, alpha, beta, beta], uniform(beta, this.config.seed + 20));
-    }
+    this.addFactors(this.tapsOf(shapes).length, shapes[0]!.at(-1) as number);
     super.build(inputShape);
   }
 
-  private addProjection(
-    name: string,
-    k: number,
-    from: number,
-    to: number,
-    salt: number,
-    zero: boolean,
-  ): void {
-    const { form, rank, alpha, beta, seed } = this.config;
-    const [inner, group] = form === 'pq' ? [rank, []] : [beta, [alpha]];
-    this.addFactor(`${name}_q`, [k, ...group, from, inner], uniform(from, seed + salt));
-    const last = zero ? initializers.zeros() : uniform(inner, seed + salt + 1);
-    this.addFactor(`${name}_p`, [k, ...group, inner, to], last);
-    this.addFactor(`${name}_bias`, [k, to], initializers.zeros());
-  }
-
-  private addFactor(name: string, shape: Shape, initializer: ReturnType<typeof initializers.zeros>): void {
-    this.factors[name] = this.addWeight(name, shape, 'float32', initializer);
+  /** The inputs that are taps; those of a packed tap as one. */
+  private tapsOf<T>(inputs: T[]): T[][] {
+    if (bitsOf(this.config) === undefined) {
+      return inputs.slice(this.config.stream ? 1 : 0).map((tap) => [tap]);
+    }
+    return inputs.slice(2).flatMap((codes, i, all) => (i % 2 === 0 ? [[codes, all[i + 1]!]] : []));
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
@@ -75,34 +35,25 @@ export class HighwayStage extends layers.Layer {
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const list = [inputs].flat();
+    const { stream, skip, tapGradients } = this.config;
+    const bits = bitsOf(this.config);
     return tf.tidy(() => {
-      const [z, ...taps] = this.config.stream ? list : [tf.zerosLike(list[0]!), ...list];
-      return highwayStage(z!, taps, this.stageWeights(), { skip: this.config.skip });
+      const z = stream ? list[0]! : tf.zerosLike(list[0]!);
+      const taps = this.tapsOf(list);
+      if (bits === undefined) {
+        return highwayStage(z, taps.flat(), this.stageWeights(), { skip, tapGradients });
+      }
+      const channels = z.shape[z.rank - 1]!;
+      const packed = taps.map(([codes, scales]) => ({ codes: codes!, scales: scales!, bits, channels }));
+      return highwayStage(z, packed, this.stageWeights(), { sum: list[1]! });
     });
-  }
-
-  private stageWeights(): PqWeights | PkqWeights {
-    const read = (name: string) => this.factors[name]!.read();
-    const part = (name: string) => ({
-      q: read(`${name}_q`),
-      p: read(`${name}_p`),
-      bias: read(`${name}_bias`),
-    });
-    const parts = { down: part('down'), up: part('up') };
-    return (this.config.form === 'pq' ? parts : { ...parts, kernels: read('kernels') }) as
-      | PqWeights
-      | PkqWeights;
-  }
-
-  override getConfig() {
-    return { ...super.getConfig(), ...this.config, name: this.name };
   }
 }
 
-/** Uniform in ±1/√fanIn: Kaiming's with a = √5, the default of PyTorch's linear layers. */
-function uniform(fanIn: number, seed: number) {
-  const bound = 1 / Math.sqrt(fanIn);
-  return initializers.randomUniform({ minval: -bound, maxval: bound, seed });
+/** Bits of a packed tap; undefined where the taps come as they are. */
+function bitsOf({ savedTaps }: HighwayStageConfig): 8 | 16 | undefined {
+  if (savedTaps === 'int8') return 8;
+  return savedTaps === 'int16' ? 16 : undefined;
 }
 
 tf.serialization.registerClass(HighwayStage, '@e3va', HighwayStage.className);

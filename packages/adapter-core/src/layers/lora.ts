@@ -266,7 +266,7 @@ function unsuitable(layer: Layer): MethodLayerError {
   return new MethodLayerError({
     what: `lora cannot stand on layer '${layer.name}' (${layer.getClassName()})`,
     expected:
-      'a Dense, a Conv2D with channels last, or a layer of its own class that gives its activation in its configuration and whose weights are kernel [in, out] and at most bias [out]',
+      'a Dense, a Conv2D with channels last, or a layer with the property affine: true whose weights are kernel [in, out] and at most bias [out]',
     received:
       weights.length > 0 ? `a layer with the weights ${weights.join(', ')}` : 'a layer without such weights',
     fix: 'choose other layers with the option targets',

@@ -33,8 +33,32 @@ export interface E3vaOptions {
   levels?: number[];
   /** Whether the normalisation in front of each output is trained (the paper's form, the default) or stays as it is. */
   outNorms?: 'trainable' | 'frozen';
-  /** `zero` (default): a fresh highway gives the base's own pyramid. `kaiming`: no factor starts at zero. */
-  init?: 'zero' | 'kaiming';
+  /**
+   * `zero` (default): a fresh highway gives the base's own pyramid. `kaiming`: no factor starts at zero. `svd` (ours, after
+   * CoLin): as `zero`, and the other factors come from singular value decompositions of drawn matrices.
+   */
+  init?: 'zero' | 'kaiming' | 'svd';
+  /**
+   * Weight of a loss `Σ ‖qᵀq − I‖²` that keeps the columns of the first factors orthonormal (ours, after CoLin); 0 by default. `fit` adds
+   * it by itself; a loop of your own adds the sum of `adapted.highway.calculateLosses()`.
+   */
+  orthogonal?: number;
+  /**
+   * `depthwise3x3` (ours, after Mona): depthwise 3×3 filters on the hidden map of each adapter, in front of the GELU; the taps
+   * must be maps. `none` by default.
+   */
+  mixing?: 'none' | 'depthwise3x3';
+  /**
+   * What is held of the taps between forward and backward (ours). `fp32` (default): all. `int16` and `int8`: packed as they are made,
+   * half and a quarter of the bytes; the highway's stream stays exact. `recompute`: nothing but what a stage starts from; the base runs
+   * once more in the backward pass. Other than `fp32` with transition `inherit` only.
+   */
+  savedTaps?: 'fp32' | 'int16' | 'int8' | 'recompute';
+  /**
+   * How many of the last taps are made on the highway: their branches read its stream, so that the base's last blocks see
+   * adapted features, and the gradient goes through them (ours, after DTL). 0 by default. With transition `inherit` only.
+   */
+  feedback?: number;
   /** Seed of the initial weights; 0 by default. */
   seed?: number;
 }
@@ -45,7 +69,7 @@ export type E3vaConfig = Required<Omit<E3vaOptions, 'taps' | 'levels' | 'alsoTra
 
 /** The layer configuration of one stage of the highway. */
 export function stageConfig(config: E3vaConfig, name: string, index: number): HighwayStageConfig {
-  const { form, rank, alpha, beta, init, seed, transition } = config;
+  const { form, rank, alpha, beta, init, seed, transition, mixing, orthogonal } = config;
   // stages draw from seeds far apart: a stage uses a few dozen
   const stageSeed = seed * 100_003 + index * 101;
   return {
@@ -58,5 +82,7 @@ export function stageConfig(config: E3vaConfig, name: string, index: number): Hi
     seed: stageSeed,
     skip: transition !== 'pool-project',
     stream: true,
+    mixing,
+    orthogonal,
   };
 }

@@ -6,7 +6,7 @@ import { undoVariablesOnError } from '../undo-variables.ts';
 import { type E3vaConfig, type E3vaOptions, stageConfig } from './e3va-config.ts';
 import { inherit } from './inherit.ts';
 import type { Method, Split } from './method.ts';
-import { checkChoices, checkPositiveIntegers, patternToJson, withDefaults } from './options.ts';
+import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
 import { poolProject } from './pool-project.ts';
 
 /**
@@ -53,6 +53,10 @@ const defaults: E3vaConfig = {
   beta: 8,
   outNorms: 'trainable',
   init: 'zero',
+  orthogonal: 0,
+  mixing: 'none',
+  savedTaps: 'fp32',
+  feedback: 0,
   seed: 0,
 };
 
@@ -71,22 +75,53 @@ const papersTaps = /\.(attn|mlp)$/;
 
 /** The highway of the wanted transition; `auto` inherits where the taps are branches of a residual stream. */
 function highway(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {
-  if (config.transition === 'pool-project') return poolProject(base, taps, config);
+  checkMixing(taps, config);
+  if (config.transition === 'pool-project') {
+    checkPoolProject(config);
+    return poolProject(base, taps, config);
+  }
   try {
     return undoVariablesOnError(() => inherit(base, taps, config));
   } catch (error) {
     if (config.transition === 'inherit' || !(error instanceof TapError)) throw error;
+    checkPoolProject(config);
     return poolProject(base, taps, config);
   }
 }
 
 function checkOptions(config: E3vaConfig): void {
-  const { rank, alpha, beta } = config;
+  const { rank, alpha, beta, orthogonal, feedback } = config;
   checkPositiveIntegers('e3va', { rank, alpha, beta });
-  checkChoices<'transition' | 'form' | 'outNorms' | 'init'>('e3va', config, {
+  checkRange('e3va', { orthogonal });
+  if (feedback !== 0) checkPositiveIntegers('e3va', { feedback });
+  checkChoices<'transition' | 'form' | 'outNorms' | 'init' | 'mixing' | 'savedTaps'>('e3va', config, {
     transition: ['auto', 'inherit', 'pool-project'],
     form: ['pq', 'pkq'],
     outNorms: ['trainable', 'frozen'],
-    init: ['zero', 'kaiming'],
+    init: ['zero', 'kaiming', 'svd'],
+    mixing: ['none', 'depthwise3x3'],
+    savedTaps: ['fp32', 'int16', 'int8', 'recompute'],
+  });
+}
+
+/** What only an inherited highway can do. */
+function checkPoolProject({ savedTaps, feedback }: E3vaConfig): void {
+  if (savedTaps === 'fp32' && feedback === 0) return;
+  throw new TapError({
+    what: `e3va: ${feedback > 0 ? 'feedback' : `savedTaps '${savedTaps}'`} needs a highway of transition 'inherit'`,
+    expected: 'taps that are added to a residual stream',
+    received: "transition 'pool-project'",
+    fix: 'choose taps of residual branches, or leave out savedTaps and feedback',
+  });
+}
+
+function checkMixing(taps: Tap[], { mixing }: E3vaConfig): void {
+  const flat = taps.find(({ tensor }) => tensor.shape.length !== 4);
+  if (mixing === 'none' || !flat) return;
+  throw new TapError({
+    what: `e3va: mixing '${mixing}' needs maps, and tap '${flat.name}' is none`,
+    expected: '[batch, height, width, channels]',
+    received: `[${flat.tensor.shape.map((size) => size ?? 'any').join(', ')}]`,
+    fix: 'leave out mixing, or choose other taps',
   });
 }
