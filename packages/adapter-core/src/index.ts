@@ -47,6 +47,7 @@ export { MethodLayerError, MethodOptionError } from './methods/options.ts';
 export { type PartialOptions, partial } from './methods/partial.ts';
 export { LayerNameError } from './methods/rewrite.ts';
 export { ModelFileError, modelFile } from './model-file.ts';
+export { type PeftLora, type PeftTarget, readPeftLora } from './peft-file.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,

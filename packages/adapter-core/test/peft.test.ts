@@ -12,6 +12,7 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type Layer,
+  type LoraOptions,
   lora,
 } from '../src/index.ts';
 import type { LoraLayer } from '../src/layers/lora.ts';

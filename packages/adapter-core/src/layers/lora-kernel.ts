@@ -26,6 +26,11 @@ export function eachPart<T>({ parts, on }: LoraFused, given: T[], other: () => T
   });
 }
 
+/** The entries of the first axis. On the tape `tf.unstack` fails for a single one. */
+export function entries(x: tf.Tensor): tf.Tensor[] {
+  return x.shape[0] === 1 ? [tf.reshape(x, x.shape.slice(1))] : tf.unstack(x);
+}
+
 /**
  * The change of a kernel, s · A B in each part that LoRA stands on and zero elsewhere.
  *
@@ -42,7 +47,7 @@ export function kernelChange(
   return tf.tidy(() => {
     const left = tf.reshape(a, [fused.on.length, -1, rank]) as tf.Tensor3D;
     const right = tf.reshape(b, [fused.on.length, rank, -1]) as tf.Tensor3D;
-    const each = tf.unstack(tf.mul(tf.matMul(left, right), scale)) as tf.Tensor2D[];
+    const each = entries(tf.mul(tf.matMul(left, right), scale)) as tf.Tensor2D[];
     return tf.reshape(
       tf.concat(
         eachPart(fused, each, () => tf.zerosLike(each[0]!)),
@@ -77,7 +82,7 @@ export function outputGate(magnitude: tf.Tensor, norms: tf.Tensor2D, fused: Lora
   return tf.tidy(() => {
     // an output without any weight stays without
     const ratio = tf.div(tf.reshape(magnitude, norms.shape), tf.maximum(norms, 1e-30));
-    const each = tf.unstack(ratio) as tf.Tensor1D[];
+    const each = entries(ratio) as tf.Tensor1D[];
     const all = eachPart(fused, each, () => tf.ones([norms.shape[1]]) as tf.Tensor1D);
     return all.length === 1 ? all[0]! : tf.concat(all);
   });

@@ -12,7 +12,14 @@ import {
 import type { MergeableLayer } from '../methods/method.ts';
 import { MethodLayerError } from '../methods/options.ts';
 import { type Affine, activate, affineOf } from './affine.ts';
-import { kernelChange, type LoraChange, type LoraFused, outputGate, outputNorms } from './lora-kernel.ts';
+import {
+  entries,
+  kernelChange,
+  type LoraChange,
+  type LoraFused,
+  outputGate,
+  outputNorms,
+} from './lora-kernel.ts';
 import { type LoraFactors, loraAffine } from './lora-op.ts';
 
 /** A layer was used in a way that goes only with its change not merged. */
@@ -165,7 +172,7 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
     const { rank, fused } = this.config;
     const factors = {
       // [parts, ..., r] to [..., parts · r]
-      a: fused ? tf.concat(tf.unstack(a), a.rank - 2) : a,
+      a: fused ? tf.concat(entries(a), a.rank - 2) : a,
       b: tf.reshape(b, [this.change.fused.on.length, rank, -1]) as tf.Tensor3D,
     };
     return this.magnitude ? { ...factors, gate: this.gate(this.magnitude) } : factors;
