@@ -9,6 +9,7 @@ import {
   wrapperConfig,
 } from '../copy-layer.ts';
 import type { MergeableLayer } from '../methods/method.ts';
+import { frozenFunction, type LayerFunction } from './frozen-op.ts';
 
 /** Configuration of a {@link BaseLayer}. */
 export interface BaseLayerConfig {
@@ -32,6 +33,8 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   merged = false;
   private readonly trained: readonly string[];
   private readonly source: Layer;
+  /** What the layer computes, where that is known to need nothing of the tape's memory. */
+  private light: LayerFunction | undefined;
 
   constructor({ name, layer, trained = [] }: BaseLayerConfig) {
     super(wrapperConfig(layer, { name: name ?? layer.name, trainable: trained.length > 0 }));
@@ -48,6 +51,7 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
     if (this.source.weights.length > 0) this.layer.setWeights(this.source.getWeights() as tf.Tensor[]);
     // a base that was saved with frozen layers has variables that no optimiser would touch
     for (const w of this.layer.weights) w.trainable = this.trained.includes(weightName(this, w));
+    this.light = frozenFunction(this.layer, this.trained);
     super.build(inputShape);
   }
 
@@ -65,7 +69,10 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: object): tf.Tensor | tf.Tensor[] {
-    return tf.tidy(() => this.layer.call(inputs, { ...kwargs, training: false }));
+    const { light } = this;
+    return tf.tidy(() =>
+      light ? light([inputs].flat()) : this.layer.call(inputs, { ...kwargs, training: false }),
+    );
   }
 
   override computeMask(inputs: tf.Tensor | tf.Tensor[], mask?: tf.Tensor | tf.Tensor[]) {
