@@ -28,8 +28,7 @@ export default async function main(args) {
     ...(await measured(adapted, names)),
   };
   const suffix = backend === 'wasm' ? '' : `-${backend}`;
-  const path = (ending) =>
-    fileURLToPath(new URL(`../results/adapters${suffix}.${ending}`, import.meta.url));
+  const path = (ending) => fileURLToPath(new URL(`../results/adapters${suffix}.${ending}`, import.meta.url));
   await writeFileAtomic(path('json'), `${JSON.stringify(report, null, 2)}\n`);
   await writeFileAtomic(path('md'), table(report));
   console.log(`\n${table(report)}`);

@@ -14,6 +14,7 @@ export { BaseChangedError } from './base-identity.ts';
 export { BaseModelError } from './check-base.ts';
 export { type Layer, LayerCopyError } from './copy-layer.ts';
 export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
+export { flatten } from './flatten.ts';
 export type { TapVisit } from './frozen-half.ts';
 export { FrozenHalf } from './frozen-half.ts';
 export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';

@@ -1,6 +1,7 @@
 import { E3vaError } from '@e3va/highway-grad';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Layer } from './copy-layer.ts';
+import { isModel } from './flatten.ts';
 import { type GraphNode, sortedNodes } from './graph.ts';
 
 /** Which layers are taps: a pattern of their names, names, or a predicate. */
@@ -29,12 +30,35 @@ export function findTaps(model: LayersModel, pattern: LayerPattern): Tap[] {
   const missing = namesOf(pattern).filter((name) => !names.includes(name));
   if (taps.length > 0 && missing.length === 0) return taps;
   const given = missing.length > 0 ? missing.join(', ') : String(pattern);
+  const inside = insideNested(model, missing.length > 0 ? matcher(missing) : wanted);
+  if (inside) {
+    throw new TapError({
+      what: `'${inside.name}' stands inside the nested model '${inside.nested}' of model '${model.name}'`,
+      expected: 'a layer of the model itself: a nested model is one layer',
+      received: given,
+      fix: 'adapt(flatten(model), …): flatten() puts the layers of nested models into the graph itself',
+    });
+  }
   throw new TapError({
     what: `no layer of model '${model.name}' matches ${given}`,
     expected: `a pattern of layer names; near ones are ${nearest(given, names).join(', ')}`,
     received: given,
     fix: 'print model.layers.map((l) => l.name), then pass e.g. e3va({ taps: /_add$/ })',
   });
+}
+
+/** The first layer inside a nested model that is wanted, and which model that is. */
+function insideNested(
+  model: LayersModel,
+  wanted: (layer: Layer) => boolean,
+): { name: string; nested: string } | undefined {
+  for (const nested of model.layers.filter(isModel)) {
+    const found = nested.layers.find(wanted);
+    if (found) return { name: found.name, nested: nested.name };
+    const deeper = insideNested(nested, wanted);
+    if (deeper) return { ...deeper, nested: `${nested.name}/${deeper.nested}` };
+  }
+  return undefined;
 }
 
 function asTap({ layer, outputs }: GraphNode): Tap {
