@@ -22,15 +22,29 @@ export function frozenFunction(layer: Layer, trained: readonly string[]): LayerF
     const learns = trained.length > 0;
     return ([x]) => activate(activation, frozenAffine(map, x!, read('kernel')!, read('bias'), learns));
   }
-  if (trained.length > 0) return undefined;
-  if (layer.getClassName() === 'Add') return (inputs) => frozenSum(layer, inputs);
   const { axis, epsilon } = layer.getConfig() as { axis?: number; epsilon?: number };
-  if (layer.getClassName() !== 'BatchNormalization' || epsilon === undefined) return undefined;
-  return ([x]) => {
-    const last = axis === -1 || axis === x!.rank - 1;
-    if (!last) return layer.call(x!, { training: false }) as tf.Tensor;
-    return frozenScaling(layer, x!, read('moving_variance')!, read('gamma'), epsilon);
-  };
+  if (layer.getClassName() === 'BatchNormalization' && epsilon !== undefined) {
+    return ([x]) => {
+      const last = axis === -1 || axis === x!.rank - 1;
+      if (!last) return layer.call(x!, { training: false }) as tf.Tensor;
+      if (trained.length > 0) return scaled(x!, read, epsilon);
+      return frozenScaling(layer, x!, read('moving_variance')!, read('gamma'), epsilon);
+    };
+  }
+  if (layer.getClassName() === 'Add' && trained.length === 0) return (inputs) => frozenSum(layer, inputs);
+  return undefined;
+}
+
+/**
+ * Batch normalisation by constant statistics with scale and offset on the tape. tfjs's own has no gradient where there is no
+ * scale.
+ */
+function scaled(x: tf.Tensor, read: (name: string) => tf.Tensor | undefined, epsilon: number): tf.Tensor {
+  const [gamma, beta] = [read('gamma'), read('beta')];
+  const unit = tf.rsqrt(tf.add(read('moving_variance')!, epsilon));
+  const scale = gamma ? tf.mul(unit, gamma) : unit;
+  const shift = tf.mul(read('moving_mean')!, scale);
+  return tf.add(tf.mul(x, scale), beta ? tf.sub(beta, shift) : tf.neg(shift));
 }
 
 /** `map(x, kernel) + bias` with a constant kernel. */
