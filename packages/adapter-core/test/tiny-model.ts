@@ -23,7 +23,7 @@ const conv = (name: string, filters: number, kernelSize: number, strides: number
  * A small residual backbone of two stages with two blocks each and a normalisation in front of each output:
  * images [batch, any, any, 3] → maps of 6 channels at stride 2 and of 10 channels at stride 4.
  */
-export function tinyBackbone(seed = 1): LayersModel {
+export function tinyBackbone(seed = 1, activation: 'relu' | 'tanh' = 'relu'): LayersModel {
   const images = input({ shape: [null, null, 3], name: `images${seed}` });
   let z = conv('stem', 6, 3, 2, seed).apply(images) as SymbolicTensor;
   const outputs: SymbolicTensor[] = [];
@@ -31,9 +31,7 @@ export function tinyBackbone(seed = 1): LayersModel {
     if (s > 0) z = conv(`stages.${s}.downsample`, channels, 2, 2, seed + 10 * s).apply(z) as SymbolicTensor;
     for (let b = 0; b < 2; b++) {
       const name = `stages.${s}.blocks.${b}`;
-      const hidden = layers
-        .activation({ name: `${name}.act`, activation: 'relu' })
-        .apply(z) as SymbolicTensor;
+      const hidden = layers.activation({ name: `${name}.act`, activation }).apply(z) as SymbolicTensor;
       const branch = conv(`${name}.mlp`, channels, 3, 1, seed + 100 * s + b).apply(hidden) as SymbolicTensor;
       z = layers.add({ name: `${name}.add` }).apply([z, branch]) as SymbolicTensor;
     }

@@ -22,7 +22,8 @@ export function affineOf(layer: Layer): Affine | undefined {
   const activation = config.activation;
   if (typeof activation !== 'string' || !hasKernelOnly(layer)) return undefined;
   const className = layer.getClassName();
-  if (className === 'Dense') return { map: denseMap, activation };
+  if (className === 'Dense')
+    return { map: fusedActivations.has(activation) ? denseMap : looseBiasMap, activation };
   if (className === 'Conv2D') {
     if (config.dataFormat === 'channelsFirst') return undefined;
     return { map: convolution(config), activation };
@@ -47,11 +48,20 @@ function convolution({ kernelSize, strides, padding, dilationRate }: Record<stri
   return convMap({ strides: step, padding: padding === 'same' ? 'same' : 'valid', dilation });
 }
 
-/** A 1 × 1 convolution of stride 1 is a product over the last axis. */
+/** A 1 × 1 convolution of stride 1 is a product over the last axis, which has the faster gradient. */
 const denseMap1x1: LinearMap = {
-  apply: (x, kernel, bias) => tf.tidy(() => denseMap.apply(x, rowsOf(kernel), bias)),
+  apply: convMap({ strides: [1, 1], padding: 'valid', dilation: [1, 1] }).apply,
   inputGradient: (dy, kernel, shape) => tf.tidy(() => denseMap.inputGradient(dy, rowsOf(kernel), shape)),
   kernelGradient: (x, dy, shape) => tf.tidy(() => tf.reshape(denseMap.kernelGradient(x, dy, shape), shape)),
+};
+
+/** The activations that a Dense of tfjs fuses with its product; in front of others it adds the bias by itself. */
+const fusedActivations = new Set(['linear', 'relu', 'elu']);
+
+const looseBiasMap: LinearMap = {
+  ...denseMap,
+  apply: (x, kernel, bias) =>
+    tf.tidy(() => (bias ? tf.add(denseMap.apply(x, kernel), bias) : denseMap.apply(x, kernel))),
 };
 
 /** Applies an activation by its name; `gelu` is the exact one, with a gradient that keeps its input alone. */

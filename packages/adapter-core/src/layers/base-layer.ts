@@ -33,6 +33,8 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   merged = false;
   private readonly trained: readonly string[];
   private readonly source: Layer;
+  /** The weights in the order of the base's layer; which of them are trained changes the order of the copy's. */
+  private inOrder: LayerVariable[] = [];
   /** What the layer computes, where that is known to need nothing of the tape's memory. */
   private light: LayerFunction | undefined;
 
@@ -49,6 +51,7 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
     if (!this.layer.built) this.layer.build(inputShape);
     this.layer.built = true;
     if (this.source.weights.length > 0) this.layer.setWeights(this.source.getWeights() as tf.Tensor[]);
+    this.inOrder = [...this.layer.weights];
     // a base that was saved with frozen layers has variables that no optimiser would touch
     for (const w of this.layer.weights) w.trainable = this.trained.includes(weightName(this, w));
     this.light = frozenFunction(this.layer, this.trained);
@@ -80,7 +83,7 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   }
 
   mergedWeights(): tf.Tensor[] {
-    return this.layer.getWeights().map((w) => tf.clone(w));
+    return this.inOrder.map((w) => tf.clone(w.read()));
   }
 
   override getConfig() {
