@@ -115,7 +115,8 @@ export class Trainer<B extends Batch = Batch> {
       const { value, grads } = tf.variableGrads(() => {
         const { total, losses } = this.model.loss(taps, batch);
         parts = mapValues(losses, (loss) => tf.keep(tf.clone(loss)));
-        return total;
+        const regularisers = this.model.adapted.highway.calculateLosses();
+        return regularisers.length > 0 ? (tf.addN([total, ...regularisers]) as tf.Scalar) : total;
       }, this.variables);
       return { total: value, losses: parts, grads };
     } catch (error) {

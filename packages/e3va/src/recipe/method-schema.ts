@@ -15,7 +15,11 @@ const e3va = z.strictObject({
   alpha: count.default(2),
   beta: count.default(8),
   outNorms: z.enum(['trainable', 'frozen']).default('trainable'),
-  init: z.enum(['zero', 'kaiming']).default('zero'),
+  init: z.enum(['zero', 'kaiming', 'svd']).default('zero'),
+  orthogonal: z.number().min(0).default(0),
+  mixing: z.enum(['none', 'depthwise3x3']).default('none'),
+  savedTaps: z.enum(['fp32', 'int16', 'int8', 'recompute']).default('fp32'),
+  feedback: z.int().min(0).default(0),
 });
 const lora = z.strictObject({
   name: z.literal('lora'),
