@@ -1,6 +1,7 @@
 import { type Layer, weightName } from '../copy-layer.ts';
 import { trainInPlace, trainLayer } from './in-place.ts';
 import type { Method } from './method.ts';
+import { MethodOptionError } from './options.ts';
 
 /** Options of {@link bitFit}. */
 export interface BitFitOptions {
@@ -19,7 +20,7 @@ export interface BitFitOptions {
  * Source: Ben Zaken et al., arXiv 2106.10199; with the relative position tables it has the count of the row "BitFit"
  * of arXiv 2306.09729, 201,656 on Swin-B.
  *
- * @throws {@link TapError} from `split` if the model has no such weights.
+ * @throws {@link MethodOptionError} if `weights` is no regular expression; {@link TapError} from `split` if the model has no such weights.
  *
  * @example
  * ```ts
@@ -30,6 +31,13 @@ export interface BitFitOptions {
  * ```
  */
 export function bitFit({ weights = /(bias|beta|bias_table)$/, levels }: BitFitOptions = {}): Method {
+  if (!(weights instanceof RegExp)) {
+    throw new MethodOptionError({
+      what: "bitFit: 'weights' must be a regular expression",
+      received: String(weights),
+      fix: 'for instance bitFit({ weights: /bias$/ })',
+    });
+  }
   const trained = (layer: Layer) =>
     // test() on a copy: a pattern with the flag g or y would remember its last position
     layer.weights.map((w) => weightName(layer, w)).filter((name) => new RegExp(weights).test(name));

@@ -19,8 +19,8 @@ import { type Edit, rewrite } from './rewrite.ts';
 /** Options of {@link lora}. */
 export interface LoraOptions {
   /**
-   * Which layers LoRA stands on: Dense layers, Conv2D layers, and layers of other packages that are
-   * `activation(x · kernel + bias)` over the last axis. By default the query and value projections of attention:
+   * Which layers LoRA stands on: Dense layers, Conv2D layers with channels last, and layers of other classes that say
+   * by a property `affine: true` that they are `activation(x · kernel + bias)` over the last axis. By default the query and value projections of attention:
    * layers whose names end in `qkv`, `query`, `value`, `q_proj`, `v_proj`, `q` or `v`.
    */
   targets?: LayerPattern;

@@ -34,8 +34,9 @@ export function norm({ levels }: NormOptions = {}): Method {
   };
 }
 
-/** Scale and offset of a normalisation that is built; nothing of any other layer. */
+/** Scale and offset of a normalisation; nothing of any other layer. */
 function scaleAndOffset(layer: Layer): string[] {
   if (!isNorm(layer)) return [];
+  if (!layer.built) return normWeights;
   return layer.weights.map((w) => weightName(layer, w)).filter((name) => normWeights.includes(name));
 }
