@@ -41,9 +41,11 @@ for (let i = 0; i < steps; i++) {
   rows.push({ milliseconds: result, bufferBytes: growthBytes });
 }
 const median = (key) => rows.map((row) => row[key]).sort((a, b) => a - b)[rows.length >> 1];
-const costs = Object.fromEntries(
-  ['milliseconds', 'bufferBytes', 'residentBytes'].map((key) => [key, median(key)]),
-);
+const costs = {
+  milliseconds: median('milliseconds'),
+  bufferBytes: median('bufferBytes'),
+  savedBytes: savedBytes(),
+};
 console.log(JSON.stringify({ trainable: adapted.parameters.trainable, ...costs }));
 
 /** What of the frozen half's results is held for the backward pass: all but the sums of packed taps. */
