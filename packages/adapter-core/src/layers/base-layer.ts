@@ -58,10 +58,12 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
     super.build(inputShape);
   }
 
+  /** The weights that are trained. */
   override get trainableWeights(): LayerVariable[] {
     return this.trainable ? this.layer.weights.filter((w) => this.trained.includes(weightName(this, w))) : [];
   }
 
+  /** All others. */
   override get nonTrainableWeights(): LayerVariable[] {
     const trained = new Set(this.trainableWeights);
     return this.layer.weights.filter((w) => !trained.has(w));

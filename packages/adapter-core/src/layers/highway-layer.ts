@@ -53,10 +53,12 @@ export class HighwayLayer extends layers.Layer {
     super.build(inputShape);
   }
 
+  /** The adapter's weights. */
   override get trainableWeights(): LayerVariable[] {
     return this.trainable ? this.adapter.trainableWeights : [];
   }
 
+  /** The weights of the layer inside. */
   override get nonTrainableWeights(): LayerVariable[] {
     return [...(this.trainable ? [] : this.adapter.weights), ...this.frozen.weights];
   }

@@ -72,6 +72,7 @@ export class RecomputedStage extends AdapterStage {
     return y;
   }
 
+  /** The configuration, with the segment's model. */
   override getConfig() {
     return { ...super.getConfig(), segment: this.segment.model.getConfig() };
   }

@@ -41,10 +41,12 @@ export class StreamAdapter extends layers.Layer {
     super.build(inputShape);
   }
 
+  /** The weights of the adapter and the transition. */
   override get trainableWeights(): LayerVariable[] {
     return this.trainable ? this.parts().flatMap((part) => part.trainableWeights) : [];
   }
 
+  /** None, unless the layer is frozen. */
   override get nonTrainableWeights(): LayerVariable[] {
     return this.trainable ? [] : this.parts().flatMap((part) => part.weights);
   }

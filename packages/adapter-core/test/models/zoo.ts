@@ -22,7 +22,7 @@ export const sine = (shape: number[]): tf.Tensor =>
   );
 
 /** A layer of a class that is not registered: x · weight + x. */
-export class Unregistered extends layers.Layer {
+class Unregistered extends layers.Layer {
   static className = 'Unregistered';
   private weight!: ReturnType<layers.Layer['addWeight']>;
 
