@@ -38,6 +38,7 @@ export { e3va } from './methods/e3va.ts';
 export type { E3vaOptions } from './methods/e3va-config.ts';
 export { type FrozenOptions, frozen } from './methods/frozen.ts';
 export { full } from './methods/full.ts';
+export type { InPlaceOptions } from './methods/in-place-options.ts';
 export { type LoRandOptions, loRand } from './methods/lo-rand.ts';
 export { type LoraOptions, lora } from './methods/lora.ts';
 export type { MergeableLayer, Method, Split } from './methods/method.ts';

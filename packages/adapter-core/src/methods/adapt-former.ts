@@ -5,12 +5,13 @@ import { AppendedLayer } from '../layers/appended.ts';
 import { Bottleneck } from '../layers/bottleneck.ts';
 import { findTaps, type LayerPattern, type Tap, TapError } from '../taps.ts';
 import { type MakeExtension, seedOf } from './append.ts';
+import { type InPlaceOptions, inPlaceToJson } from './in-place-options.ts';
 import type { Method, Split } from './method.ts';
 import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
 import { type Edit, rewrite } from './rewrite.ts';
 
 /** Options of {@link adaptFormer}. */
-export interface AdaptFormerOptions {
+export interface AdaptFormerOptions extends InPlaceOptions {
   /**
    * The residual branches that adapters stand parallel to, by the layers whose results are added to the stream;
    * `/\.mlp$/` by default. The table of the E³VA paper has the count of two a block, `/\.(attn|mlp)$/`.
@@ -28,8 +29,6 @@ export interface AdaptFormerOptions {
   init?: 'zero' | 'kaiming';
   /** Seed of the initial weights; 0 by default. */
   seed?: number;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: number[];
 }
 
 /**
@@ -49,21 +48,21 @@ export interface AdaptFormerOptions {
  * ```
  */
 export function adaptFormer(options: AdaptFormerOptions = {}): Method {
-  const { branches = /\.mlp$/, levels, ...rest } = options;
+  const { branches = /\.mlp$/, levels, alsoTrain, ...rest } = options;
   const config = withDefaults(defaults, rest);
   checkOptions(config);
   const make: MakeExtension = (name, index) =>
     new Bottleneck({ name, ...config, seed: seedOf(config.seed, index) });
   return {
     name: 'adaptFormer',
-    config: { ...config, branches: patternToJson(branches), ...(levels && { levels }) },
-    split: (base) => beside(base, findTaps(base, branches), make, levels),
+    config: { ...config, branches: patternToJson(branches), ...inPlaceToJson({ levels, alsoTrain }) },
+    split: (base) => beside(base, findTaps(base, branches), make, { levels, alsoTrain }),
     wrap: (layer) =>
       new AppendedLayer({ layer, extension: make(`${layer.name}/adaptFormer`, 0), parallel: true }),
   };
 }
 
-type AdaptFormerConfig = Required<Omit<AdaptFormerOptions, 'branches' | 'levels'>>;
+type AdaptFormerConfig = Required<Omit<AdaptFormerOptions, 'branches' | 'levels' | 'alsoTrain'>>;
 
 const defaults: AdaptFormerConfig = {
   width: 64,
@@ -86,7 +85,7 @@ function checkOptions(config: AdaptFormerConfig): void {
 }
 
 /** The base with an adapter at each addition of a branch to its stream. */
-function beside(base: LayersModel, branches: Tap[], make: MakeExtension, levels?: number[]): Split {
+function beside(base: LayersModel, branches: Tap[], make: MakeExtension, place: InPlaceOptions): Split {
   const nodes = sortedNodes(base.inputs, base.outputs);
   const taps = new Map<string, string[]>();
   const edits = new Map<Layer, Edit>();
@@ -99,7 +98,7 @@ function beside(base: LayersModel, branches: Tap[], make: MakeExtension, levels?
       after: (sum, inputs) => adapter.apply([sum, inputs[stream]!]) as SymbolicTensor,
     });
   });
-  return { ...rewrite(base, edits, levels), taps, zeroWhenOff: /\/up_(kernel|bias)$/ };
+  return { ...rewrite(base, edits, place), taps, zeroWhenOff: /\/up_(kernel|bias)$/ };
 }
 
 /** The one node that reads a branch: the addition of it to a stream. */

@@ -1,11 +1,12 @@
 import { Bottleneck } from '../layers/bottleneck.ts';
 import type { LayerPattern } from '../taps.ts';
 import { append, appendTo, type MakeExtension, seedOf } from './append.ts';
+import { type InPlaceOptions, inPlaceToJson } from './in-place-options.ts';
 import type { Method } from './method.ts';
 import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
 
 /** Options of {@link adapter}. */
-export interface AdapterOptions {
+export interface AdapterOptions extends InPlaceOptions {
   /**
    * Which layers are followed by an adapter; `/\.(attn|mlp)$/` by default: Swin's attention and MLP, in front of the
    * residual addition.
@@ -21,8 +22,6 @@ export interface AdapterOptions {
   init?: 'zero' | 'kaiming';
   /** Seed of the initial weights; 0 by default. */
   seed?: number;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: number[];
 }
 
 /**
@@ -40,7 +39,7 @@ export interface AdapterOptions {
  * ```
  */
 export function adapter(options: AdapterOptions = {}): Method {
-  const { after = /\.(attn|mlp)$/, levels, ...rest } = options;
+  const { after = /\.(attn|mlp)$/, levels, alsoTrain, ...rest } = options;
   const config = withDefaults(defaults, rest);
   checkPositiveIntegers('adapter', { width: config.width });
   checkRange('adapter', { dropout: config.dropout }, { below: 1 });
@@ -52,16 +51,16 @@ export function adapter(options: AdapterOptions = {}): Method {
     new Bottleneck({ name, ...config, scale: 1, seed: seedOf(config.seed, index) });
   return {
     name: 'adapter',
-    config: { ...config, after: patternToJson(after), ...(levels && { levels }) },
+    config: { ...config, after: patternToJson(after), ...inPlaceToJson({ levels, alsoTrain }) },
     split: (base) => ({
-      ...append(base, { method: 'adapter', after, make, levels }),
+      ...append(base, { method: 'adapter', after, make, levels, alsoTrain }),
       zeroWhenOff: /\/up_(kernel|bias)$/,
     }),
     wrap: (layer) => appendTo(layer, 'adapter', make),
   };
 }
 
-const defaults: Required<Omit<AdapterOptions, 'after' | 'levels'>> = {
+const defaults: Required<Omit<AdapterOptions, 'after' | 'levels' | 'alsoTrain'>> = {
   width: 64,
   activation: 'gelu',
   dropout: 0,

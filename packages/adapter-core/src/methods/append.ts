@@ -2,6 +2,7 @@ import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Layer } from '../copy-layer.ts';
 import { AppendedLayer } from '../layers/appended.ts';
 import { findTaps, type LayerPattern } from '../taps.ts';
+import type { InPlaceOptions } from './in-place-options.ts';
 import type { Split } from './method.ts';
 import { type Edit, rewrite } from './rewrite.ts';
 
@@ -9,18 +10,16 @@ import { type Edit, rewrite } from './rewrite.ts';
 export type MakeExtension = (name: string, index: number) => Layer;
 
 /** A method that puts a layer of its own behind some of the base's. */
-export interface Appending {
+export interface Appending extends InPlaceOptions {
   /** Name of the method; its layers are called `<method>.<layer of the base>`. */
   method: string;
   /** Which layers of the base are followed by one. */
   after: LayerPattern;
   make: MakeExtension;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: readonly number[];
 }
 
 /** The split of a method that puts a layer of its own behind each of the chosen layers' results. */
-export function append(base: LayersModel, { method, after, make, levels }: Appending): Split {
+export function append(base: LayersModel, { method, after, make, levels, alsoTrain }: Appending): Split {
   const names = new Set(findTaps(base, after).map(({ name }) => name));
   const taps = new Map<string, string[]>();
   const edits = new Map<Layer, Edit>();
@@ -29,7 +28,7 @@ export function append(base: LayersModel, { method, after, make, levels }: Appen
     taps.set(extension.name, [layer.name]);
     edits.set(layer, { after: (output) => extension.apply(output) as SymbolicTensor });
   }
-  return { ...rewrite(base, edits, levels), taps };
+  return { ...rewrite(base, edits, { levels, alsoTrain }), taps };
 }
 
 /** One layer with a layer of the method's behind it, for `adaptLayer`. */

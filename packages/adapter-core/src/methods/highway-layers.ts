@@ -68,7 +68,7 @@ export class HighwayLayers {
 }
 
 /** The names of a layer's weights, less statistics that no training changes. */
-function ownWeights(layer: Layer): string[] {
+export function ownWeights(layer: Layer): string[] {
   const statistic = (name: string) => /(^|\/)moving_(mean|variance)(_\d+)?$/.test(name);
   return layer.weights.map((w) => weightName(layer, w)).filter((name) => !statistic(name));
 }

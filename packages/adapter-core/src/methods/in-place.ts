@@ -22,7 +22,7 @@ export function trainInPlace(
   method: string,
   base: LayersModel,
   trained: TrainedWeights,
-  levels?: readonly number[],
+  levels?: number[],
 ): Split {
   const edits = new Map<Layer, Edit>();
   for (const { layer } of sortedNodes(base.inputs, base.outputs)) {
@@ -30,7 +30,7 @@ export function trainInPlace(
     const names = trained(layer);
     if (names.length > 0) edits.set(layer, { replace: new BaseLayer({ layer, trained: names }) });
   }
-  if (edits.size > 0) return rewrite(base, edits, levels);
+  if (edits.size > 0) return rewrite(base, edits, { levels });
   throw new TapError({
     what: `${method} finds nothing to train in model '${base.name}'`,
     received: `the weights ${base.weights

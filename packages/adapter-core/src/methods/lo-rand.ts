@@ -1,11 +1,12 @@
 import { LoRandLayer } from '../layers/lo-rand.ts';
 import type { LayerPattern } from '../taps.ts';
 import { append, appendTo, type MakeExtension, seedOf } from './append.ts';
+import { type InPlaceOptions, inPlaceToJson } from './in-place-options.ts';
 import type { Method } from './method.ts';
 import { checkChoices, checkPositiveIntegers, patternToJson, withDefaults } from './options.ts';
 
 /** Options of {@link loRand}. */
-export interface LoRandOptions {
+export interface LoRandOptions extends InPlaceOptions {
   /**
    * Which layers are followed by an adapter; `/\.(attn|mlp)$/` by default: Swin's attention and MLP, in front of the
    * residual addition.
@@ -21,8 +22,6 @@ export interface LoRandOptions {
   init?: 'zero' | 'kaiming';
   /** Seed of the initial weights; 0 by default. */
   seed?: number;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: number[];
 }
 
 /**
@@ -40,7 +39,7 @@ export interface LoRandOptions {
  * ```
  */
 export function loRand(options: LoRandOptions = {}): Method {
-  const { after = /\.(attn|mlp)$/, levels, ...rest } = options;
+  const { after = /\.(attn|mlp)$/, levels, alsoTrain, ...rest } = options;
   const config = withDefaults(defaults, rest);
   checkPositiveIntegers('loRand', { alpha: config.alpha, beta: config.beta });
   checkChoices<'shared' | 'init'>('loRand', config, { shared: ['true', 'false'], init: ['zero', 'kaiming'] });
@@ -48,16 +47,16 @@ export function loRand(options: LoRandOptions = {}): Method {
     new LoRandLayer({ name, ...config, seed: seedOf(config.seed, index) });
   return {
     name: 'loRand',
-    config: { ...config, after: patternToJson(after), ...(levels && { levels }) },
+    config: { ...config, after: patternToJson(after), ...inPlaceToJson({ levels, alsoTrain }) },
     split: (base) => ({
-      ...append(base, { method: 'loRand', after, make, levels }),
+      ...append(base, { method: 'loRand', after, make, levels, alsoTrain }),
       zeroWhenOff: /\/up_(p|bias)$/,
     }),
     wrap: (layer) => appendTo(layer, 'loRand', make),
   };
 }
 
-const defaults: Required<Omit<LoRandOptions, 'after' | 'levels'>> = {
+const defaults: Required<Omit<LoRandOptions, 'after' | 'levels' | 'alsoTrain'>> = {
   alpha: 2,
   beta: 8,
   shared: true,

@@ -5,6 +5,7 @@ import { LoraLayer } from '../layers/lora.ts';
 import type { LoraFused } from '../layers/lora-kernel.ts';
 import { findTaps, type LayerPattern, TapError } from '../taps.ts';
 import { seedOf } from './append.ts';
+import { type InPlaceOptions, inPlaceToJson } from './in-place-options.ts';
 import type { Method, Split } from './method.ts';
 import {
   checkChoices,
@@ -17,7 +18,7 @@ import {
 import { type Edit, rewrite } from './rewrite.ts';
 
 /** Options of {@link lora}. */
-export interface LoraOptions {
+export interface LoraOptions extends InPlaceOptions {
   /**
    * Which layers LoRA stands on: Dense layers, Conv2D layers with channels last, and layers of other classes that say
    * by a property `affine: true` that they are `activation(x · kernel + bias)` over the last axis. By default the query and value projections of attention:
@@ -43,11 +44,9 @@ export interface LoraOptions {
    * `on`, each with factors of its own. `{ parts: 3, on: [0, 2] }` by default; `false` for one matrix.
    */
   fused?: LoraFused | false;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: number[];
 }
 
-type LoraConfig = Required<Omit<LoraOptions, 'targets' | 'levels'>>;
+type LoraConfig = Required<Omit<LoraOptions, 'targets' | 'levels' | 'alsoTrain'>>;
 
 const defaults: LoraConfig = {
   rank: 8,
@@ -87,13 +86,17 @@ const projections = /(^|[._/-])(query|value|q|v|q_proj|v_proj)$|qkv$/;
  * ```
  */
 export function lora(options: LoraOptions = {}): Method {
-  const { targets, levels, ...rest } = options;
+  const { targets, levels, alsoTrain, ...rest } = options;
   const config = withDefaults(defaults, rest);
   checkOptions(config);
   return {
     name: 'lora',
-    config: { ...config, ...(targets && { targets: patternToJson(targets) }), ...(levels && { levels }) },
-    split: (base) => loraSplit(base, targets, config, levels),
+    config: {
+      ...config,
+      ...(targets && { targets: patternToJson(targets) }),
+      ...inPlaceToJson({ levels, alsoTrain }),
+    },
+    split: (base) => loraSplit(base, targets, config, { levels, alsoTrain }),
     wrap: (layer) => loraOn(layer, config, 0),
   };
 }
@@ -102,7 +105,7 @@ function loraSplit(
   base: LayersModel,
   targets: LayerPattern | undefined,
   config: LoraConfig,
-  levels?: number[],
+  place: InPlaceOptions,
 ): Split {
   const names = new Set(targetNames(base, targets));
   const edits = new Map<Layer, Edit>();
@@ -110,7 +113,7 @@ function loraSplit(
     if (!names.has(layer.name) || edits.has(layer)) continue;
     edits.set(layer, { replace: loraOn(layer, config, edits.size) });
   }
-  return { ...rewrite(base, edits, levels), zeroWhenOff: /\/lora_B$/ };
+  return { ...rewrite(base, edits, place), zeroWhenOff: /\/lora_B$/ };
 }
 
 function targetNames(base: LayersModel, targets: LayerPattern | undefined): string[] {

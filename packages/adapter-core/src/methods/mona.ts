@@ -1,11 +1,12 @@
 import { MonaLayer } from '../layers/mona.ts';
 import type { LayerPattern } from '../taps.ts';
 import { append, appendTo, type MakeExtension, seedOf } from './append.ts';
+import { type InPlaceOptions, inPlaceToJson } from './in-place-options.ts';
 import type { Method } from './method.ts';
 import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
 
 /** Options of {@link mona}. */
-export interface MonaOptions {
+export interface MonaOptions extends InPlaceOptions {
   /**
    * Which layers are followed by an adapter; `/\.add[12]$/` by default: Swin's residual additions. Their results must be
    * maps [batch, height, width, C].
@@ -19,8 +20,6 @@ export interface MonaOptions {
   init?: 'zero' | 'kaiming';
   /** Seed of the initial weights; 0 by default. */
   seed?: number;
-  /** Indices of the base's outputs that make the pyramid; all by default. */
-  levels?: number[];
 }
 
 /**
@@ -40,7 +39,7 @@ export interface MonaOptions {
  * ```
  */
 export function mona(options: MonaOptions = {}): Method {
-  const { after = /\.add[12]$/, levels, ...rest } = options;
+  const { after = /\.add[12]$/, levels, alsoTrain, ...rest } = options;
   const config = withDefaults(defaults, rest);
   checkPositiveIntegers('mona', { width: config.width });
   checkRange('mona', { dropout: config.dropout }, { below: 1 });
@@ -49,16 +48,16 @@ export function mona(options: MonaOptions = {}): Method {
     new MonaLayer({ name, ...config, seed: seedOf(config.seed, index) });
   return {
     name: 'mona',
-    config: { ...config, after: patternToJson(after), ...(levels && { levels }) },
+    config: { ...config, after: patternToJson(after), ...inPlaceToJson({ levels, alsoTrain }) },
     split: (base) => ({
-      ...append(base, { method: 'mona', after, make, levels }),
+      ...append(base, { method: 'mona', after, make, levels, alsoTrain }),
       zeroWhenOff: /\/up_(kernel|bias)$/,
     }),
     wrap: (layer) => appendTo(layer, 'mona', make),
   };
 }
 
-const defaults: Required<Omit<MonaOptions, 'after' | 'levels'>> = {
+const defaults: Required<Omit<MonaOptions, 'after' | 'levels' | 'alsoTrain'>> = {
   width: 64,
   dropout: 0.1,
   init: 'zero',

@@ -3,7 +3,10 @@ import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-l
 import { applyLayer, type Layer } from '../copy-layer.ts';
 import { dependents, type GraphNode, sortedNodes } from '../graph.ts';
 import { BaseLayer } from '../layers/base-layer.ts';
+import { findTaps, type LayerPattern, TapError } from '../taps.ts';
 import { HighwayInputs } from './highway-inputs.ts';
+import { ownWeights } from './highway-layers.ts';
+import type { InPlaceOptions } from './in-place-options.ts';
 import type { MergeableLayer, Split } from './method.ts';
 import { baseLevels } from './out-norms.ts';
 
@@ -30,13 +33,15 @@ export interface Edit {
  *
  * @param base The model; it is not changed.
  * @param edits What changes, by layer of the base; layers that no chosen output needs are left out.
- * @param levels Indices of the base's outputs that make the pyramid; all by default.
+ * @param options Which outputs make the pyramid, and which layers of the base are trained as well.
+ * @throws TapError if `alsoTrain` matches no layer that has weights, or one that is replaced.
  */
 export function rewrite(
   base: LayersModel,
-  edits: ReadonlyMap<Layer, Edit>,
-  levels?: readonly number[],
+  changes: ReadonlyMap<Layer, Edit>,
+  { levels, alsoTrain }: InPlaceOptions = {},
 ): Split {
+  const edits = alsoTrain === undefined ? changes : withTrained(base, changes, alsoTrain);
   const chosen = baseLevels(base, levels);
   const ends = chosen.map(({ output }) => output);
   const nodes = sortedNodes(base.inputs, ends);
@@ -65,6 +70,30 @@ export function rewrite(
     taps: new Map(),
     ...(mergeable(edits) && { replaced: replacements(edits) }),
   };
+}
+
+/** The edits, and layers of the base that are trained themselves. */
+function withTrained(
+  base: LayersModel,
+  edits: ReadonlyMap<Layer, Edit>,
+  alsoTrain: LayerPattern,
+): Map<Layer, Edit> {
+  const all = new Map(edits);
+  const names = new Set(findTaps(base, alsoTrain).map(({ name }) => name));
+  for (const layer of base.layers.filter(({ name }) => names.has(name))) {
+    const trained = ownWeights(layer);
+    const edit = edits.get(layer);
+    if (trained.length === 0 || edit?.replace) {
+      throw new TapError({
+        what: `alsoTrain: layer '${layer.name}' cannot be trained itself`,
+        expected: 'a layer with weights, on which the method itself does not stand',
+        received: edit?.replace ? 'a layer that the method replaces' : 'a layer without weights',
+        fix: 'choose other layers for alsoTrain',
+      });
+    }
+    all.set(layer, { ...edit, replace: new BaseLayer({ layer, trained }) });
+  }
+  return all;
 }
 
 /** What stands for each layer of the base; one for all applications of a layer. */

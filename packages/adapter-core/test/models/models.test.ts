@@ -200,6 +200,31 @@ describe('any model', () => {
     }
   });
 
+  it('alsoTrain trains a layer of the base beside the adapter; it goes into the file and into the merged model', async () => {
+    const base = await kerasModel('vit_like');
+    const bytes = weightBytes(base);
+    const options = { targets: /_query$/, rank: 2, alsoTrain: 'head' };
+    const adapted = adapt(base, lora(options));
+    const x = one(inputsOf(base));
+    adapted.model.compile({ optimizer: tf.train.adam(0.01), loss: 'meanSquaredError' });
+    const y = tf.zerosLike(base.predict(x) as tf.Tensor);
+    await adapted.model.fit(x, y, { epochs: 2, verbose: 0 });
+    const names = Object.keys(await adapted.adapterTensors());
+    expect(names).toEqual(
+      expect.arrayContaining(['head/kernel', 'head/bias', 'encoder_layer_0_attention_query/lora_A']),
+    );
+    await adapted.saveAdapter(join(folder, 'also'));
+    const other = adapt(base, norm());
+    await other.loadAdapter(join(folder, 'also'), { name: 'lora' });
+    const expected = adapted.model.predict(x) as tf.Tensor;
+    const [loaded] = Object.values(other.predictMany(x, ['lora'])) as tf.Tensor[];
+    expect(maxDifference(loaded!, expected)).toBe(0);
+    expect(maxDifference(adapted.mergeAndUnload().predict(x) as tf.Tensor, expected)).toBeLessThan(1e-5);
+    expect(weightBytes(base)).toEqual(bytes);
+    expect(() => adapt(base, lora({ ...options, alsoTrain: /_query$/ }))).toThrow(/method replaces/);
+    expect(() => adapt(base, adapter({ after: /_mlp2$/, alsoTrain: 'features' }))).toThrow(TapError);
+  });
+
   it('a pattern of names inside a nested model says so, and how to reach them', () => {
     const base = built.nested();
     const before = tf.memory().numTensors;
