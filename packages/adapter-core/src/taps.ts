@@ -43,7 +43,7 @@ export function findTaps(model: LayersModel, pattern: LayerPattern): Tap[] {
     what: `no layer of model '${model.name}' matches ${given}`,
     expected: `a pattern of layer names; near ones are ${nearest(given, names).join(', ')}`,
     received: given,
-    fix: 'print model.layers.map((l) => l.name), then pass e.g. e3va({ taps: /_add$/ })',
+    fix: 'print model.layers.map((l) => l.name), and choose a pattern such as /_add$/',
   });
 }
 

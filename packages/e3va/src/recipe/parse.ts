@@ -101,7 +101,7 @@ function errorOf(
   const where = line ? ` (${source.file}, line ${line})` : options.file ? ` (${options.file})` : '';
   const received = at(input, path);
   if (unknown !== undefined) {
-    const suggestion = nearestKey(dotted, recipeKeys(input.task as string));
+    const suggestion = nearestKey(dotted, keysAt(issue.path, input));
     return new RecipeError({
       what: `unknown recipe key ${dotted}${where}`,
       expected: `${issue.path.length ? `one of the keys of ${issue.path.map(String).join('.')}` : 'a top-level key'}: ${siblings(issue.path, input)}`,
@@ -115,6 +115,12 @@ function errorOf(
     received: show(received),
     ...hint(issue, received),
   });
+}
+
+/** The keys that a misspelt one at a path may have meant: those of its own method, or of the whole recipe. */
+function keysAt(path: Path, input: RecipeTree): string[] {
+  if (path[0] !== 'method') return recipeKeys(input.task as string);
+  return methodKeys(at(input, ['method', 'name'])).map((key) => `method.${key}`);
 }
 
 function siblings(path: Path, input: RecipeTree): string {

@@ -89,6 +89,10 @@ describe('recipes', () => {
     expect(wrong('method: { name: e3vb }')).toContain(
       'expected: e3va | lora | adapter | adaptFormer | loRand | mona | bitFit | norm | partial | frozen | full\n  received: "e3vb"\n  to do: did you mean e3va?',
     );
+    const unknown = wrong('method: { name: mona, scale: 3 }');
+    expect(unknown).toContain('one of the keys of method: name, after, width, dropout');
+    expect(unknown).not.toContain('did you mean method.scale');
+    expect(wrong('method: { name: lora, rnk: 3 }')).toContain('did you mean method.rank?');
     expect(wrong('backend: wasn')).toContain(
       'expected: auto | tensorflow | wasm | cpu\n  received: "wasn"\n  to do: did you mean wasm?',
     );
