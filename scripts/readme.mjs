@@ -1,21 +1,25 @@
-// Copies generated tables into README.md, between `<!-- from FILE -->` and `<!-- end -->`.
-//   node scripts/readme.mjs            writes README.md
-//   node scripts/readme.mjs --check    only says whether it is up to date
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+// Copies generated tables into README.md and the guides, between `<!-- from FILE -->` and `<!-- end -->`.
+//   node scripts/readme.mjs            writes them
+//   node scripts/readme.mjs --check    only says whether they are up to date
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './lib/workspace.mjs';
 
-const path = join(root, 'README.md');
-const before = readFileSync(path, 'utf8');
-const after = before.replaceAll(
-  /(<!-- from (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
-  (text, open, file, close) => {
-    const source = join(root, file);
-    return existsSync(source) ? `${open}\n${readFileSync(source, 'utf8').trim()}\n\n${close}` : text;
-  },
-);
-if (after !== before && process.argv.includes('--check')) {
-  console.error('README.md shows an old table\nto do: node scripts/readme.mjs');
-  process.exit(1);
+const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+for (const file of ['README.md', ...guides.map((name) => `docs/${name}`)]) {
+  const path = join(root, file);
+  const before = readFileSync(path, 'utf8');
+  const after = before.replaceAll(
+    /(<!-- from (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (text, open, table, close) => {
+      const source = join(root, table);
+      return existsSync(source) ? `${open}\n${readFileSync(source, 'utf8').trim()}\n\n${close}` : text;
+    },
+  );
+  if (after === before) continue;
+  if (process.argv.includes('--check')) {
+    console.error(`${file} shows an old table\nto do: node scripts/readme.mjs`);
+    process.exit(1);
+  }
+  writeFileSync(path, after);
 }
-if (after !== before) writeFileSync(path, after);
