@@ -94,7 +94,14 @@ const foreign = [
     'use_qalora',
   ],
   ...['use_bdlora', 'arrow_config', 'target_parameters', 'trainable_token_indices'],
+  ...['kasa_config', 'monteclora_config'],
 ];
+
+/**
+ * Starts (`init_lora_weights`) that leave the base as it is. The others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) take a part
+ * off the base's kernels, so that their factors are wrong beside the kernels as they were.
+ */
+const plainStarts = [true, false, 'gaussian', 'eva', 'orthogonal', 'mica'];
 
 function parseConfig(text: string): PeftOptions {
   let json: Record<string, unknown>;
@@ -105,6 +112,7 @@ function parseConfig(text: string): PeftOptions {
     throw new AdapterFileError({ what: "PEFT's adapter_config.json is not JSON", received }, { cause });
   }
   const { peft_type, r, lora_alpha = 8, lora_dropout = 0, use_rslora, use_dora, bias = 'none' } = json ?? {};
+  const start = json?.init_lora_weights ?? true;
   if (peft_type !== 'LORA' || typeof r !== 'number') {
     throw new AdapterFileError({
       what: 'this PEFT adapter is no LoRA',
@@ -114,6 +122,7 @@ function parseConfig(text: string): PeftOptions {
   }
   const used = foreign.filter((key) => !isEmpty(json[key]));
   if (bias !== 'none') used.push(`bias '${bias}'`);
+  if (!plainStarts.includes(start as string | boolean)) used.push(`init_lora_weights '${start}'`);
   if (used.length > 0) {
     throw new AdapterFileError({
       what: 'this PEFT adapter uses options that are not known here',

@@ -138,6 +138,9 @@ describe('readPeftLora refuses', () => {
     ['text that is no JSON', 'lora', bytes, /not JSON/],
     ['another method', changed({ peft_type: 'IA3' }), bytes, /no LoRA.*IA3/s],
     ['ranks by module', changed({ rank_pattern: { query: 2 } }), bytes, /rank_pattern/],
+    ['a base changed by PiSSA', changed({ init_lora_weights: 'pissa_niter_4' }), bytes, /'pissa_niter_4'/],
+    ['a base changed by OLoRA', changed({ init_lora_weights: 'olora' }), bytes, /init_lora_weights 'olora'/],
+    ['factors with KaSA', changed({ kasa_config: { beta: 1 } }), bytes, /kasa_config/],
     ['trained biases', changed({ bias: 'all' }), bytes, /bias 'all'/],
     ['another rank', changed({ r: 5 }), bytes, /A \[5, in\].*A \[4,8\]/s],
     ['a missing factor', config, without(/0\.blocks\.0.*query\.lora_B/), /blocks\.0.*query.*incomplete/s],
@@ -154,6 +157,11 @@ describe('readPeftLora refuses', () => {
     expect(() => readPeftLora(config, bytes, only)).toThrow(
       /encoder\.layers\.1\.blocks\.0\.attention\.self\.query, .*encoder\.layers\.1\.blocks\.1/s,
     );
+  });
+
+  it.each([true, false, 'gaussian', 'eva', undefined])('no start that leaves the base alone: %s', (start) => {
+    const { tensors } = readPeftLora(changed({ init_lora_weights: start }), bytes, huggingFaceLayer);
+    expect(Object.keys(tensors)).toEqual(Object.keys(readPeftLora(config, bytes, huggingFaceLayer).tensors));
   });
 
   it('two modules for one part', () => {
