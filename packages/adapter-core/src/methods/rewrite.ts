@@ -3,6 +3,7 @@ import { type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-l
 import { applyLayer, type Layer } from '../copy-layer.ts';
 import { dependents, type GraphNode, sortedNodes } from '../graph.ts';
 import { BaseLayer } from '../layers/base-layer.ts';
+import { maskedTensors, readsMask } from '../masks.ts';
 import { findTaps, type LayerPattern, TapError } from '../taps.ts';
 import { HighwayInputs } from './highway-inputs.ts';
 import { ownWeights } from './highway-layers.ts';
@@ -45,8 +46,7 @@ export function rewrite(
   const chosen = baseLevels(base, levels);
   const ends = chosen.map(({ output }) => output);
   const nodes = sortedNodes(base.inputs, ends);
-  const edited = nodes.filter(({ layer }) => edits.has(layer)).flatMap(({ outputs }) => outputs);
-  const changed = dependents(nodes, edited);
+  const changed = changedBy(nodes, edits);
   const inputs = new HighwayInputs(base);
   const made = new Map<number, SymbolicTensor>();
   const current = (t: SymbolicTensor) => made.get(t.id) ?? inputs.of(t);
@@ -70,6 +70,22 @@ export function rewrite(
     taps: new Map(),
     ...(mergeable(edits) && { replaced: replacements(edits) }),
   };
+}
+
+/**
+ * Ids of the tensors that are made anew: those behind the edited layers, and where one of them reads a mask, those behind the
+ * layer that makes the mask, since the frozen half hands on no masks.
+ */
+function changedBy(nodes: GraphNode[], edits: ReadonlyMap<Layer, Edit>): Set<number> {
+  const edited = nodes.filter(({ layer }) => edits.has(layer)).flatMap(({ outputs }) => outputs);
+  const changed = dependents(nodes, edited);
+  const masked = maskedTensors(nodes);
+  const isChanged = ({ outputs }: GraphNode) => outputs.some((t) => changed.has(t.id));
+  if (!nodes.some((node) => isChanged(node) && readsMask(node, masked, node.inputs))) return changed;
+  const starts = nodes.filter(
+    ({ inputs, outputs }) => outputs.some((t) => masked.has(t.id)) && !inputs.some((t) => masked.has(t.id)),
+  );
+  return dependents(nodes, [...edited, ...starts.flatMap(({ outputs }) => outputs)]);
 }
 
 /** The edits, and layers of the base that are trained themselves. */

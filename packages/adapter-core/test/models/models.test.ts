@@ -200,6 +200,20 @@ describe('any model', () => {
     }
   });
 
+  it('a layer on the tape reads the mask of its embedding as in the base', () => {
+    const base = built.text();
+    const x = tf.tensor2d([
+      [3, 4, 5, 0, 0, 0, 0, 0, 0],
+      [1, 2, 0, 0, 0, 0, 0, 0, 0],
+    ]);
+    const own = base.predict(x) as tf.Tensor;
+    for (const method of [bitFit(), adapter({ after: 'lstm', width: 2 }), lora({ targets: 'fc' })]) {
+      const adapted = adapt(base, method);
+      expect(maxDifference(adapted.model.predict(x) as tf.Tensor, own), method.name).toBeLessThan(1e-6);
+      expect(maxDifference(adapted.apply(x)[0]!, own), method.name).toBeLessThan(1e-6);
+    }
+  });
+
   it('alsoTrain trains a layer of the base beside the adapter; it goes into the file and into the merged model', async () => {
     const base = await kerasModel('vit_like');
     const bytes = weightBytes(base);

@@ -122,5 +122,17 @@ function nested(): LayersModel {
   });
 }
 
+/** A text classifier whose recurrent layer reads the mask of its embedding: token ids → scores. */
+function text(): LayersModel {
+  return sequential({
+    name: 'text',
+    layers: [
+      layers.embedding({ name: 'embedding', inputDim: 20, outputDim: 6, inputLength: 9, maskZero: true }),
+      layers.lstm({ name: 'lstm', units: 6, recurrentInitializer: 'glorotNormal' }),
+      layers.dense({ name: 'fc', units: 3, activation: 'softmax' }),
+    ],
+  });
+}
+
 /** Models built here from layers. */
-export const built = { chain, twoInputs, nested };
+export const built = { chain, twoInputs, nested, text };
