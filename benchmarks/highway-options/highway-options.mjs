@@ -86,12 +86,9 @@ function table({ backend, machine, node, side, rounds, steps, trainSteps, seed, 
       const cells = [
         row.name,
         row.trainable.toLocaleString('en-US'),
-        ...[
-          mb(row.bufferBytes),
-          ratio(row, 'bufferBytes'),
-          row.milliseconds.toFixed(0),
-          ratio(row, 'milliseconds'),
-        ],
+        ...[mb(row.savedBytes), ratio(row, 'savedBytes')],
+        ...[mb(row.bufferBytes), ratio(row, 'bufferBytes')],
+        ...[row.milliseconds.toFixed(0), ratio(row, 'milliseconds')],
         row.mIoU === undefined ? '' : row.mIoU.toFixed(3),
       ];
       return `| ${cells.join(' | ')} |`;
