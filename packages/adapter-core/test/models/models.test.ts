@@ -183,6 +183,33 @@ describe('any model', () => {
     });
   });
 
+  it.each(Object.keys(subjects))(
+    '%s: e3va records no weight of the frozen half on the tape',
+    async (name) => {
+      const base = await subjects[name]!.load();
+      const adapted = adapt(base, e3va({ rank: 2 }));
+      const x = inputsOf(base);
+      const inFrozen = new Set(adapted.frozen.model.weights.map((w) => w.read().id));
+      expect(inFrozen.size).toBeGreaterThan(0);
+      const read: number[] = [];
+      tf.tidy(() => {
+        tf.variableGrads(
+          () => {
+            const outputs = adapted.apply(one(x), { training: true });
+            const { state } = tf.engine() as unknown as {
+              state: { activeTape: { inputs: tf.NamedTensorMap }[] };
+            };
+            read.push(...state.activeTape.flatMap(({ inputs }) => Object.values(inputs).map(({ id }) => id)));
+            return tf.addN(outputs.map((y) => tf.mean(tf.square(y)))) as tf.Scalar;
+          },
+          adapted.trainableWeights.map((w) => w.read() as unknown as tf.Variable),
+        );
+      });
+      expect(read.length).toBeGreaterThan(0);
+      expect(read.filter((id) => inFrozen.has(id))).toEqual([]);
+    },
+  );
+
   it('merged LoRA is a model of the base’s own layers', async () => {
     for (const { load, targets } of Object.values(subjects).filter(({ load }) => load !== built.chain)) {
       const base = await load();
