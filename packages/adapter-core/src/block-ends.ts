@@ -18,7 +18,7 @@ export interface BlockEnds {
  */
 export function blockEnds(graph: MapGraph, residuals: Residual[]): BlockEnds {
   const joins = lastJoins(graph);
-  if (joins.length > 1) return { ends: joins, reason: `${joins.length} concatenations end a block each.` };
+  if (joins.length > 1) return { ends: joins, reason: `Concatenations end the blocks (${joins.length}).` };
   const inside = new Set(residuals.flatMap((residual) => [...residual.inside]));
   const convolutions = graph.nodes
     .filter(({ layer, outputs }) => /conv2d/i.test(layer.getClassName()) && graph.isMap(outputs[0]!))
@@ -27,14 +27,16 @@ export function blockEnds(graph: MapGraph, residuals: Residual[]): BlockEnds {
   const cuts = new Set(graph.cuts.map((t) => t.id));
   const onMain = convolutions.filter((t) => cuts.has(t.id)).map((t) => unitOf(graph, t));
   const linear = onMain.filter((unit) => unit.linear);
-  if (residuals.length > 0 || (linear.length * 5 >= onMain.length && linear.length < onMain.length)) {
+  // long shortcuts as in a U-Net, or several towers, leave few maps that all ways pass
+  const one = onMain.length * 3 >= convolutions.length * 2;
+  const some = one && linear.length * 5 >= onMain.length && linear.length < onMain.length;
+  if (residuals.length > 0 || some) {
     // the first convolution of all is the stem, with or without activation
     const ends = linear.map(({ end }) => end).filter((end) => end.id !== onMain[0]?.end.id);
-    const reason = `${ends.length} convolutions without an activation end a block that has no shortcut.`;
+    const reason = `Convolutions without an activation end the blocks that have no shortcut (${ends.length}).`;
     return { ends, reason: ends.length > 0 ? reason : '' };
   }
-  // long shortcuts as in a U-Net leave hardly a map that all ways pass
-  const units = onMain.length * 2 >= convolutions.length ? onMain : convolutions.map((t) => unitOf(graph, t));
+  const units = one ? onMain : convolutions.map((t) => unitOf(graph, t));
   const ends = units.filter(({ depthwise }) => !depthwise).map(({ end }) => end);
   return { ends, reason: ends.length > 0 ? 'There are no blocks: every convolution ends one.' : '' };
 }

@@ -64,12 +64,13 @@ export function suggestTaps(model: LayersModel): TapSuggestion {
   const transition = load <= heavy ? 'inherit' : 'pool-project';
   const blocks = blockEnds(graph, residuals);
   const ends = transition === 'inherit' ? [] : blocks.ends;
-  const { kept, fine } = withoutFine(graph, graph.inOrder([...branches, ...ends]), transition);
+  const all = graph.inOrder([...branches, ...ends]);
+  const { kept, fine } = transition === 'inherit' ? { kept: all, fine: 0 } : withoutFine(model, graph, all);
   if (kept.length === 0) throw nothingToTap(model);
   const reasons = [
     branches.length === 0
       ? 'Nothing is added to a residual stream.'
-      : `${branches.length} residual branches are added to a stream.`,
+      : `Branches are added to a residual stream (${branches.length}).`,
     ...(branches.length > 0 ? [transitionReason(transition, load)] : []),
     ...(ends.length > 0 ? [blocks.reason] : []),
     ...(fine > 0
@@ -120,11 +121,12 @@ function tapeLoad(model: LayersModel, graph: MapGraph, branches: SymbolicTensor[
   return values(inherited.flatMap(({ outputs }) => outputs)) / values(branches);
 }
 
-/** Leaves out the finest maps where there are enough others; a residual stream keeps all its branches. */
-function withoutFine(graph: MapGraph, taps: SymbolicTensor[], transition: TapSuggestion['transition']) {
-  const coarse = taps.filter((t) => !graph.isMap(t) || graph.strideOf(t) >= 4);
+/** Leaves out the finest maps where there are enough others, unless the model itself gives a map as fine. */
+function withoutFine(model: LayersModel, graph: MapGraph, taps: SymbolicTensor[]) {
+  const isFine = (t: SymbolicTensor) => graph.isMap(t) && graph.strideOf(t) < 4;
+  const coarse = taps.filter((t) => !isFine(t));
   const strides = new Set(coarse.filter((t) => graph.isMap(t)).map((t) => graph.strideOf(t)));
-  const kept = transition === 'pool-project' && strides.size > 1 ? coarse : taps;
+  const kept = strides.size > 1 && !model.outputs.some(isFine) ? coarse : taps;
   return { kept, fine: taps.length - kept.length };
 }
 

@@ -4,6 +4,7 @@ import { suggestTaps } from '../suggest-taps.ts';
 import { findTaps, type LayerPattern, type Tap, TapError } from '../taps.ts';
 import { undoVariablesOnError } from '../undo-variables.ts';
 import { type E3vaConfig, type E3vaOptions, stageConfig } from './e3va-config.ts';
+import { LostMaskError } from './highway-layers.ts';
 import { inherit } from './inherit.ts';
 import type { Method, Split } from './method.ts';
 import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
@@ -83,7 +84,8 @@ function highway(base: LayersModel, taps: Tap[], config: E3vaConfig): Split {
   try {
     return undoVariablesOnError(() => inherit(base, taps, config));
   } catch (error) {
-    if (config.transition === 'inherit' || !(error instanceof TapError)) throw error;
+    const other = error instanceof TapError && !(error instanceof LostMaskError);
+    if (config.transition === 'inherit' || !other) throw error;
     checkPoolProject(config);
     return poolProject(base, taps, config);
   }

@@ -5,6 +5,9 @@ import { BaseLayer } from '../layers/base-layer.ts';
 import { maskedTensors, readsMask } from '../masks.ts';
 import { type LayerPattern, matcher, namesOf, TapError } from '../taps.ts';
 
+/** A layer behind the taps reads a mask, which the frozen half does not hand on. */
+export class LostMaskError extends TapError {}
+
 /** The base's own layers on a highway: each has the base's weights, and trains them if it is chosen by `alsoTrain`. */
 export class HighwayLayers {
   private readonly base: LayersModel;
@@ -24,7 +27,7 @@ export class HighwayLayers {
   /**
    * Puts the layer of a node on highway tensors; one layer for all its applications.
    *
-   * @throws TapError if the layer reads a mask, which ends with the frozen half.
+   * @throws {@link LostMaskError} if the layer reads a mask, which ends with the frozen half.
    */
   apply(node: GraphNode, inputs: SymbolicTensor[]): SymbolicTensor[] {
     if (readsMask(node, this.masked, node.inputs)) throw maskLost(node);
@@ -73,8 +76,8 @@ export function ownWeights(layer: Layer): string[] {
   return layer.weights.map((w) => weightName(layer, w)).filter((name) => !statistic(name));
 }
 
-function maskLost({ layer }: GraphNode): TapError {
-  return new TapError({
+function maskLost({ layer }: GraphNode): LostMaskError {
+  return new LostMaskError({
     what: `layer '${layer.name}' (${layer.getClassName()}) stands behind the taps and reads a mask`,
     expected: 'taps behind the last layer that reads the mask, since the frozen half hands on no masks',
     fix: `choose taps behind '${layer.name}'`,

@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { beforeAll, expect, it } from 'vitest';
+import { suggestTaps, TapError } from '../../src/index.ts';
+import { tinyChain } from '../tiny-model.ts';
+import * as architectures from './architectures.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const blocks = (end: string, counts = [2, 2, 2]) =>
+  counts.flatMap((n, s) => Array.from({ length: n }, (_, b) => `s${s}b${b}${end}`));
+
+it.each<[string, () => LayersModel, 'inherit' | 'pool-project', string[], RegExp]>([
+  ['a plain chain', tinyChain, 'pool-project', ['conv0', 'conv1', 'conv2'], /no blocks/],
+  ['VGG', architectures.vgg, 'pool-project', ['s2c0', 's2c1', 's3c0', 's3c1'], /stride 1 and 2 are left out/],
+  ['MobileNetV1', architectures.mobileNetV1, 'pool-project', blocks('_pw_relu'), /no blocks/],
+  [
+    'DenseNet: the last concatenation at each stride',
+    architectures.denseNet,
+    'pool-project',
+    [0, 1, 2].map((s) => `s${s}b2_concat`),
+    /Concatenations end the blocks/,
+  ],
+  ['ResNetV2', architectures.resNetV2, 'inherit', blocks('_2_conv'), /residual stream \(6\)/],
+  ['ConvNeXt', architectures.convNeXt, 'inherit', blocks('_pw2'), /they are inherited/],
+  ['squeeze and excite', architectures.squeezeExcite, 'pool-project', blocks('_relu'), /no blocks/],
+  [
+    'a U-Net, whose output is fine',
+    architectures.uNet,
+    'pool-project',
+    [...[0, 1, 2, 3].map((i) => `down${i}_relu`), ...[0, 1, 2].map((i) => `out${i}_relu`), 'mask'],
+    /no blocks/,
+  ],
+  [
+    'a feature pyramid: its additions are no branches',
+    architectures.featurePyramid,
+    'pool-project',
+    ['c2_relu', 'lateral2', 'c3_relu', 'lateral3', 'c4_relu', 'lateral4'],
+    /Nothing is added to a residual stream/,
+  ],
+  ['vectors', architectures.residualVectors, 'inherit', [0, 1, 2].map((b) => `b${b}_out`), /residual stream/],
+  [
+    'towers',
+    architectures.towers,
+    'pool-project',
+    ['t0a_relu', 't0b_relu', 't1a_relu', 't1b_relu'],
+    /no blocks/,
+  ],
+])('%s', (_, make, transition, taps, reason) => {
+  const suggestion = suggestTaps(make());
+  expect(suggestion.taps).toEqual(taps);
+  expect(suggestion.transition).toBe(transition);
+  expect(suggestion.reasons.join('\n')).toMatch(reason);
+  expect(suggestion.stages.flatMap((stage) => stage.taps)).toEqual(taps);
+});
+
+it('levels are the last maps of the blocks at each stride; an output of the model goes before', () => {
+  expect(suggestTaps(architectures.resNetV2()).levels).toEqual([
+    { name: 's0b1_out', channels: 4, stride: 4 },
+    { name: 's1b1_out', channels: 8, stride: 8 },
+    { name: 's2b1_out', channels: 16, stride: 16 },
+  ]);
+  expect(suggestTaps(architectures.featurePyramid()).levels.slice(1)).toEqual([
+    { name: 'p2', channels: 6, stride: 4 },
+    { name: 'p3', channels: 6, stride: 8 },
+    { name: 'lateral4', channels: 6, stride: 16 },
+  ]);
+});
+
+it('prints stages, levels and reasons', () => {
+  const lines: string[] = [];
+  suggestTaps(architectures.convNeXt()).summary((line) => lines.push(line));
+  expect(lines).toEqual([
+    "Taps for model 'convnext': 6 in 3 stages, transition inherit",
+    '  stage 0: 2 of 4 channels, stride 4: s0b0_pw2, s0b1_pw2',
+    '  stage 1: 2 of 8 channels, stride 8: s1b0_pw2, s1b1_pw2',
+    '  stage 2: 2 of 16 channels, stride 16: s2b0_pw2, s2b1_pw2',
+    '  level: s0b1_add, 4 channels, stride 4',
+    '  level: s1b1_add, 8 channels, stride 8',
+    '  level: s2b1_add, 16 channels, stride 16',
+    '  Branches are added to a residual stream (6).',
+    "  The base's own layers between the branches put 0.6 times as many values on the tape as the taps: they are inherited.",
+  ]);
+});
+
+it('a model without a stream and without maps has nothing to tap', () => {
+  const dense = sequential({ layers: [layers.dense({ units: 2, inputShape: [3] })] });
+  expect(() => suggestTaps(dense)).toThrow(TapError);
+  expect(() => suggestTaps(dense)).toThrow(/nothing that could be a tap/);
+});
