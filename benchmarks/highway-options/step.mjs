@@ -1,4 +1,4 @@
-// One set of options in a process of its own: steps of backbone and highway on Swin-T 224²; prints medians as JSON.
+// One set of options in a process of its own: steps of backbone and highway on Swin-T 448²; prints medians as JSON.
 import { adapt, e3va } from '@e3va/adapter-core';
 import { measure } from '@e3va/highway-grad';
 import { swin, swinPresets } from '@e3va/swin';
