@@ -30,41 +30,57 @@ export function isModel(layer: Layer): layer is LayersModel {
  * ```
  */
 export function flatten(base: LayersModel): LayersModel {
+  const flattener = new Flattener(base);
   const made = new Map<number, SymbolicTensor>(base.inputs.map((t) => [t.id, t]));
-  const copies = new Map<string, Layer>();
-  const names = new Set(base.layers.filter((layer) => !isModel(layer)).map((layer) => layer.name));
-  const place = (nodes: GraphNode[], values: Map<number, SymbolicTensor>, path: string): void => {
+  flattener.place(sortedNodes(base.inputs, base.outputs), made, { path: '', frozen: !base.trainable });
+  const outputs = base.outputs.map((t) => made.get(t.id)!);
+  return model({ inputs: base.inputs, outputs, name: base.name });
+}
+
+/** Where a layer stands: the names of the models around it, and whether one of them is frozen. */
+interface Place {
+  path: string;
+  frozen: boolean;
+}
+
+class Flattener {
+  /** One copy for each layer, wherever it is applied. */
+  private readonly copies = new Map<Layer, Layer>();
+  private readonly names: Set<string>;
+
+  constructor(base: LayersModel) {
+    this.names = new Set(base.layers.filter((layer) => !isModel(layer)).map((layer) => layer.name));
+  }
+
+  /** Applies copies of the nodes' layers to `values`, and adds what they give. */
+  place(nodes: GraphNode[], values: Map<number, SymbolicTensor>, at: Place): void {
     for (const { layer, inputs, outputs } of nodes) {
       const given = inputs.map((t) => values.get(t.id)!);
-      const results = isModel(layer)
-        ? inline(layer, given, `${path}${layer.name}/`)
-        : applyLayer(copyOf(layer, path), given);
+      const results = isModel(layer) ? this.inline(layer, given, at) : this.apply(layer, given, at);
       outputs.forEach((t, i) => {
         values.set(t.id, results[i]!);
       });
     }
-  };
-  const inline = (nested: LayersModel, given: SymbolicTensor[], path: string): SymbolicTensor[] => {
+  }
+
+  private inline(nested: LayersModel, given: SymbolicTensor[], { path, frozen }: Place): SymbolicTensor[] {
     const values = new Map(nested.inputs.map((t, i) => [t.id, given[i]!]));
-    place(sortedNodes(nested.inputs, nested.outputs), values, path);
+    const inside = { path: `${path}${nested.name}/`, frozen: frozen || !nested.trainable };
+    this.place(sortedNodes(nested.inputs, nested.outputs), values, inside);
     return nested.outputs.map((t) => values.get(t.id)!);
-  };
-  const copyOf = (layer: Layer, path: string): Layer => {
-    const key = `${path}${layer.name}`;
-    const known = copies.get(key);
-    if (known) return known;
-    const name = path && names.has(layer.name) ? key : layer.name;
-    names.add(name);
+  }
+
+  private apply(layer: Layer, given: SymbolicTensor[], { path, frozen }: Place): SymbolicTensor[] {
+    const known = this.copies.get(layer);
+    if (known) return applyLayer(known, given);
+    const name = path && this.names.has(layer.name) ? `${path}${layer.name}` : layer.name;
+    this.names.add(name);
     const copy = copyLayer(layer, name);
     copy.setFastWeightInitDuringBuild(layer.weights.length > 0);
-    copies.set(key, copy);
-    sources.set(copy, layer);
-    return copy;
-  };
-  const sources = new Map<Layer, Layer>();
-  place(sortedNodes(base.inputs, base.outputs), made, '');
-  for (const [copy, source] of sources) {
-    if (source.weights.length > 0) copy.setWeights(source.getWeights() as tf.Tensor[]);
+    this.copies.set(layer, copy);
+    const results = applyLayer(copy, given);
+    if (layer.weights.length > 0) copy.setWeights(layer.getWeights() as tf.Tensor[]);
+    if (frozen) copy.trainable = false;
+    return results;
   }
-  return model({ inputs: base.inputs, outputs: base.outputs.map((t) => made.get(t.id)!), name: base.name });
 }

@@ -1,5 +1,6 @@
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { blockEnds } from './block-ends.ts';
+import { isModel } from './flatten.ts';
 import { dependents, sortedNodes } from './graph.ts';
 import type { Level } from './level.ts';
 import { MapGraph } from './map-graph.ts';
@@ -66,7 +67,7 @@ export function suggestTaps(model: LayersModel): TapSuggestion {
   const ends = transition === 'inherit' ? [] : blocks.ends;
   const all = graph.inOrder([...branches, ...ends]);
   const { kept, fine } = transition === 'inherit' ? { kept: all, fine: 0 } : withoutFine(model, graph, all);
-  if (kept.length === 0) throw nothingToTap(model);
+  if (kept.length === 0) throw nothingToTap(model, graph);
   const reasons = [
     branches.length === 0
       ? 'Nothing is added to a residual stream.'
@@ -77,6 +78,11 @@ export function suggestTaps(model: LayersModel): TapSuggestion {
       ? [`Maps of stride 1 and 2 are left out (${fine}): they are the largest and the least specific.`]
       : []),
   ];
+  for (const name of new Set(nestedIn(graph).map((layer) => layer.name))) {
+    reasons.push(
+      `The nested model '${name}' is one layer here: flatten(model) puts its layers into the graph.`,
+    );
+  }
   const parts: Suggested = {
     taps: [...new Set(kept.map(nameOf))],
     stages: stagesOf(graph, kept),
@@ -98,6 +104,9 @@ type Suggested = Omit<TapSuggestion, 'summary'>;
 const heavy = 2;
 
 const nameOf = (t: SymbolicTensor) => t.sourceLayer.name;
+
+/** The nested models that stand in the graph as one layer each. */
+const nestedIn = (graph: MapGraph) => graph.nodes.map(({ layer }) => layer).filter(isModel);
 
 /** Residuals that do not lie on a branch of another one: behind a tap, a further tap would not be seen. */
 function outermost(residuals: Residual[]): Residual[] {
@@ -185,10 +194,13 @@ function linesOf(name: string, { taps, stages, levels, transition, reasons }: Su
   ];
 }
 
-function nothingToTap(model: LayersModel): TapError {
+function nothingToTap(model: LayersModel, graph: MapGraph): TapError {
   return new TapError({
     what: `model '${model.name}' has nothing that could be a tap`,
     expected: 'a residual stream, or convolutions that make maps [batch, height, width, channels]',
-    fix: 'name the taps yourself: e3va({ taps }); flatten(model) first if they stand in a nested model',
+    fix:
+      nestedIn(graph).length > 0
+        ? 'adapt(flatten(model), …): flatten() puts the layers of nested models into the graph itself'
+        : 'name the taps yourself: e3va({ taps })',
   });
 }
