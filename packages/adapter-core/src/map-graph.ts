@@ -1,5 +1,6 @@
 import type { LayersModel, Shape, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { type GraphNode, probeShapes, sortedNodes } from './graph.ts';
+import { strideOf } from './level.ts';
 
 /** The graph of a model with the shapes of its tensors for one image, and what can be told of its maps from them. */
 export class MapGraph {
@@ -37,9 +38,9 @@ export class MapGraph {
     return t.shape.length === 4 && height! * width! > 1;
   }
 
-  /** Size of the image over the size of a map, as a power of two: the nearest, since unpadded maps are a little smaller. */
+  /** How many image pixels lie between two pixels of a map. */
   strideOf(t: SymbolicTensor): number {
-    return 2 ** Math.round(Math.log2(this.height / this.shapeOf(t)[0]!));
+    return strideOf(this.height, this.shapeOf(t)[0]!);
   }
 
   /** Tensors in the order of the graph, each once. */

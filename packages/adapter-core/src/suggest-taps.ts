@@ -11,7 +11,7 @@ import { TapError } from './taps.ts';
 export interface SuggestedStage {
   taps: string[];
   channels: number;
-  /** Size of the image over the size of the map, as a power of two; undefined where the taps are no maps. */
+  /** How many image pixels lie between two pixels of the map; undefined where the taps are no maps. */
   stride: number | undefined;
 }
 

@@ -10,7 +10,7 @@ import { applyLayer } from './copy-layer.ts';
 import { FrozenHalf } from './frozen-half.ts';
 import { probeShapes, sortedNodes } from './graph.ts';
 import { FrozenLayer, TapLayer } from './layers/frozen-layer.ts';
-import type { Level } from './level.ts';
+import { type Level, strideOf } from './level.ts';
 import type { Method, Split } from './methods/method.ts';
 import { undoVariablesOnError } from './undo-variables.ts';
 
@@ -131,7 +131,7 @@ function levelsOf(base: LayersModel, indices: number[]): Level[] {
   return indices.map((index) => {
     const output = base.outputs[index]!;
     const shape = shapes.get(output.id)!;
-    const stride = shape.length === 4 ? Math.round(height / shape[1]!) : 1;
+    const stride = shape.length === 4 ? strideOf(height, shape[1]!) : 1;
     return { name: output.sourceLayer.name, channels: shape.at(-1)!, stride };
   });
 }

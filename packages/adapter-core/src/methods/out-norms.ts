@@ -13,15 +13,22 @@ export interface BaseLevel {
   norm: Layer | null;
 }
 
-/** The chosen outputs of a base, with their out-norms taken off. */
+/**
+ * The chosen outputs of a base, with their out-norms taken off. A batch normalisation behind a convolution is part of
+ * that convolution, and no out-norm.
+ */
 export function baseLevels(base: LayersModel, levels?: readonly number[]): BaseLevel[] {
   return (levels ?? base.outputs.map((_, i) => i)).map((index) => {
     const output = base.outputs[index]!;
     const { layer, inputs } = nodeOf(output);
-    const norm = isNorm(layer) && inputs.length === 1 ? layer : null;
+    const norm =
+      isNorm(layer) && inputs.length === 1 && !isPartOfConvolution(layer, inputs[0]!) ? layer : null;
     return { index, output, norm, stream: norm ? inputs[0]! : output };
   });
 }
+
+const isPartOfConvolution = (norm: Layer, read: SymbolicTensor) =>
+  norm.getClassName() === 'BatchNormalization' && /conv/i.test(nodeOf(read).layer.getClassName());
 
 /** Puts a copy of a level's out-norm, if it has one, on the highway's stream. */
 export function applyOutNorm(

@@ -191,6 +191,25 @@ describe('e3va on classifiers', () => {
     expect(maxDifference(joint!, own!)).toBeGreaterThan(1e-4);
   });
 
+  it('a batch normalisation that ends a level belongs to its convolution: the level gets the change of a tap there', () => {
+    const x = input({ shape: [16, 16, 3], name: 'x' });
+    const ends: SymbolicTensor[] = [];
+    let y = x;
+    for (const name of ['a', 'b']) {
+      const conv = layers.conv2d({ name, filters: 4, kernelSize: 3, strides: 2, padding: 'same' });
+      ends.push(apply(layers.batchNormalization({ name: `${name}_bn` }), apply(conv, y)));
+      y = apply(layers.reLU({ name: `${name}_relu` }), ends.at(-1)!);
+    }
+    const base = model({ inputs: x, outputs: ends, name: 'levels' });
+    const adapted = adapt(base, e3va({ taps: /_bn$/, rank: 2, init: 'kaiming' }));
+    const names = adapted.trainableWeights.map((w) => w.originalName);
+    expect(names.filter((name) => /gamma|beta/.test(name))).toEqual([]);
+    const input0 = sine([2, 16, 16, 3]);
+    predict(base, [input0]).forEach((own, i) => {
+      expect(maxDifference(adapted.apply(input0)[i]!, own)).toBeGreaterThan(0.01);
+    });
+  });
+
   it('nothing of the base in front of the junction is on the tape', () => {
     const base = architectures.mobileNetV1();
     const adapted = adapt(base, e3va({ rank: 2 }));

@@ -4,6 +4,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, it } from 'vitest';
 import { suggestTaps, TapError } from '../../src/index.ts';
+import { strideOf } from '../../src/level.ts';
 import { tinyChain } from '../tiny-model.ts';
 import * as architectures from './architectures.ts';
 
@@ -89,4 +90,16 @@ it('a model without a stream and without maps has nothing to tap', () => {
   const dense = sequential({ layers: [layers.dense({ units: 2, inputShape: [3] })] });
   expect(() => suggestTaps(dense)).toThrow(TapError);
   expect(() => suggestTaps(dense)).toThrow(/nothing that could be a tap/);
+});
+
+it.each([
+  [224, 7, 32],
+  [299, 35, 8], // InceptionV3's maps, without padding
+  [299, 17, 16],
+  [299, 8, 32],
+  [224, 16, 14], // patches of a ViT
+  [300, 75, 4],
+  [300, 19, 16], // padded
+])('an image of %i pixels and a map of %i have stride %i', (image, map, stride) => {
+  expect(strideOf(image, map)).toBe(stride);
 });
