@@ -2,9 +2,25 @@ import { registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import {
+  input,
+  type LayersModel,
+  layers,
+  loadLayersModel,
+  model,
+  type SymbolicTensor,
+} from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Adapted, adapt, type E3vaOptions, e3va, MethodOptionError, TapError } from '../src/index.ts';
+import {
+  type Adapted,
+  adapt,
+  adaptLayer,
+  type E3vaOptions,
+  e3va,
+  MethodLayerError,
+  MethodOptionError,
+  TapError,
+} from '../src/index.ts';
 import { maxDifference, tinyBackbone, tinyChain, weightBytes } from './tiny-model.ts';
 
 const images = () => tf.randomNormal([2, 20, 28, 3], 0, 1, 'float32', 5);
@@ -174,6 +190,31 @@ async function reload(saved: LayersModel): Promise<LayersModel> {
 
 describe('options of e3va', () => {
   beforeAll(() => tf.setBackend('cpu'));
+
+  it('on a layer alone: mixing, svd and the orthogonal loss; no other form of saved taps, no feedback', () => {
+    const conv = () => layers.conv2d({ name: 'conv', filters: 4, kernelSize: 1 });
+    const inputs = input({ shape: [3, 3, 4] });
+    const option = { rank: 2, mixing: 'depthwise3x3', init: 'svd', orthogonal: 0.5 } as const;
+    const before = tf.memory().numTensors;
+    const outputs = adaptLayer(conv(), e3va(option)).apply(inputs) as SymbolicTensor;
+    const single = model({ inputs, outputs });
+    const start = tf.memory().numTensors;
+    const q = single.trainableWeights.filter((w) => w.originalName.endsWith('_q'));
+    expect(q.length).toBe(2);
+    tf.tidy(() => {
+      const losses = () => tf.addN(single.calculateLosses() as tf.Scalar[]).dataSync()[0]!;
+      // from svd the columns are orthonormal; twice as long, each of the 2 · 2 diagonal entries of qᵀq is off by 3
+      expect(losses()).toBeLessThan(1e-9);
+      for (const w of q) w.write(tf.mul(w.read(), 2));
+      expect(losses()).toBeCloseTo(0.5 * 4 * 9, 4);
+    });
+    expect(tf.memory().numTensors).toBe(start);
+    single.dispose();
+    for (const other of [{ savedTaps: 'int8' }, { savedTaps: 'recompute' }, { feedback: 1 }] as const) {
+      expect(() => adaptLayer(conv(), e3va(other))).toThrow(MethodLayerError);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
 
   it('what cannot be is refused, with nothing left behind', () => {
     expect(() => e3va({ savedTaps: 'fp8' as 'int8' })).toThrow(MethodOptionError);

@@ -41,13 +41,28 @@ beforeAll(async () => {
   tf.dispose(x);
 });
 
-/** Gradients by name, the bytes of the packed taps or of the taps, and what a step adds to memory at its peak. */
+/** Larger than everything else that a step makes: where it stands is the step's peak. */
+const ballast = 50_000_000;
+
+/** The loss; behind the forward pass, when the backward pass begins, the ballast stands for a moment beside what is held. */
+function loaded(loss: tf.Scalar): tf.Scalar {
+  const op = tf.customGrad((x) => ({
+    value: tf.clone(x as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => {
+      tf.zeros([ballast / 4]).dispose();
+      return tf.clone(dy);
+    },
+  }));
+  return op(loss) as tf.Scalar;
+}
+
+/** Gradients by name, the bytes of the packed taps or of the taps, and all that is held when the backward pass begins. */
 async function step(savedTaps: 'fp32' | 'int16' | 'int8' | 'recompute') {
   const adapted = adapt(base, e3va({ savedTaps }));
   adapted.setAdapterTensors(trained);
   const x = images();
   const variables = variablesOf(adapted);
-  const run = () => tf.variableGrads(() => lossOf(adapted, x), variables);
+  const run = () => tf.variableGrads(() => loaded(lossOf(adapted, x)), variables);
   tf.dispose(run() as unknown as tf.TensorContainer);
   const { result, growthBytes } = await measure(run);
   const names = adapted.trainableWeights.map((w) => w.originalName);
@@ -58,7 +73,7 @@ async function step(savedTaps: 'fp32' | 'int16' | 'int8' | 'recompute') {
       ? taps[i]!.size * 4
       : 0,
   );
-  return { grads, growthBytes, tapBytes: bytes.reduce((a, b) => a + b, 0) };
+  return { grads, heldBytes: growthBytes - ballast, tapBytes: bytes.reduce((a, b) => a + b, 0) };
 }
 
 const norm = (list: tf.Tensor[]) =>
@@ -89,7 +104,7 @@ it('packed and recomputed taps: bytes, peak and gradients against the exact ones
     ['int8', 0.3, 0.01],
     ['recompute', 0.01, 1e-4],
   ] as const) {
-    const { grads, growthBytes, tapBytes } = await step(savedTaps);
+    const { grads, heldBytes, tapBytes } = await step(savedTaps);
     const adapters = [...exact.grads.keys()].filter((name) => name.includes('stage'));
     const off = (names: string[]) =>
       norm(names.map((n) => tf.sub(grads.get(n)!, exact.grads.get(n)!))) /
@@ -101,15 +116,17 @@ it('packed and recomputed taps: bytes, peak and gradients against the exact ones
     rows.push({
       savedTaps,
       bytes: tapBytes / exact.tapBytes,
-      peak: growthBytes / exact.growthBytes,
+      held: heldBytes / exact.heldBytes,
       all: off(adapters),
       worst,
     });
     expect(tapBytes).toBeLessThan(bytes * exact.tapBytes);
     expect(off(adapters)).toBeLessThan(limit);
     expect(worst).toBeLessThan(limit);
-    // the peak of so small a step lies in the frozen half's temporaries, not where the taps are held
-    expect(growthBytes).toBeLessThan(1.01 * exact.growthBytes);
+    // what is spared of the taps is not held in another form; recomputed ones need what their stages start from
+    const spared = exact.heldBytes - heldBytes;
+    if (savedTaps === 'recompute') expect(spared).toBeGreaterThan(0.6 * exact.tapBytes);
+    else expect(Math.abs(spared / (exact.tapBytes - tapBytes) - 1)).toBeLessThan(0.01);
   }
   console.table(rows);
 });

@@ -63,6 +63,11 @@ export class HighwayLayer extends layers.Layer {
     return [...(this.trainable ? [] : this.adapter.weights), ...this.frozen.weights];
   }
 
+  /** The orthogonal loss of the adapter inside, if it has one. */
+  override calculateLosses(): tf.Scalar[] {
+    return this.adapter.calculateLosses();
+  }
+
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
     return oneShape(this.name, this.frozen.computeOutputShape(oneShape(this.name, inputShape)));
   }

@@ -51,6 +51,11 @@ export class StreamAdapter extends layers.Layer {
     return this.trainable ? [] : this.parts().flatMap((part) => part.weights);
   }
 
+  /** The orthogonal loss of the adapter inside, if it has one. */
+  override calculateLosses(): tf.Scalar[] {
+    return this.stage.calculateLosses();
+  }
+
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
     return (inputShape as Shape[]).at(-1)!;
   }

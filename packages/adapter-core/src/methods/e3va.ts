@@ -1,5 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { Layer } from '../copy-layer.ts';
 import { HighwayLayer } from '../layers/highway-layer.ts';
+import { checkChannelsLast } from '../map-graph.ts';
 import { suggestTaps } from '../suggest-taps.ts';
 import { findTaps, type LayerPattern, type Tap, TapError } from '../taps.ts';
 import { undoVariablesOnError } from '../undo-variables.ts';
@@ -7,7 +9,14 @@ import { type E3vaConfig, type E3vaOptions, stageConfig } from './e3va-config.ts
 import { LostMaskError } from './highway-layers.ts';
 import { inherit } from './inherit.ts';
 import type { Method, Split } from './method.ts';
-import { checkChoices, checkPositiveIntegers, checkRange, patternToJson, withDefaults } from './options.ts';
+import {
+  checkChoices,
+  checkPositiveIntegers,
+  checkRange,
+  MethodLayerError,
+  patternToJson,
+  withDefaults,
+} from './options.ts';
 import { poolProject } from './pool-project.ts';
 
 /**
@@ -42,7 +51,10 @@ export function e3va(options: E3vaOptions = {}): Method {
       ...(config.alsoTrain !== undefined && { alsoTrain: patternToJson(config.alsoTrain) }),
     },
     split: (base) => ({ ...splitAt(base, pattern, config), zeroWhenOff: /\/up_(p|bias)$/ }),
-    wrap: (layer) => new HighwayLayer({ layer, stage: stageConfig(config, layer.name, 0) }),
+    wrap: (layer) => {
+      checkSingle(layer, config);
+      return new HighwayLayer({ layer, stage: stageConfig(config, layer.name, 0) });
+    },
   };
 }
 
@@ -63,6 +75,7 @@ const defaults: E3vaConfig = {
 
 /** The highway at the taps that were asked for; at the paper's, or else at the proposed ones, if none were. */
 function splitAt(base: LayersModel, pattern: LayerPattern | undefined, config: E3vaConfig): Split {
+  checkChannelsLast(base);
   if (pattern !== undefined) return highway(base, findTaps(base, pattern), config);
   if (base.layers.some((layer) => papersTaps.test(layer.name))) {
     return highway(base, findTaps(base, papersTaps), config);
@@ -114,6 +127,16 @@ function checkPoolProject({ savedTaps, feedback }: E3vaConfig): void {
     expected: 'taps that are added to a residual stream',
     received: "transition 'pool-project'",
     fix: 'choose taps of residual branches, or leave out savedTaps and feedback',
+  });
+}
+
+/** A layer alone has no frozen half that could pack its tap, or branches that could be fed back. */
+function checkSingle(layer: Layer, { savedTaps, feedback }: E3vaConfig): void {
+  if (savedTaps === 'fp32' && feedback === 0) return;
+  throw new MethodLayerError({
+    what: `e3va: ${feedback > 0 ? 'feedback' : `savedTaps '${savedTaps}'`} cannot be had on layer '${layer.name}' alone`,
+    expected: "savedTaps 'fp32' and no feedback",
+    fix: 'adapt the whole model with adapt(), or leave the option out',
   });
 }
 
