@@ -1,6 +1,7 @@
 import type { LayersModel, Shape, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { type GraphNode, probeShapes, sortedNodes } from './graph.ts';
 import { strideOf } from './level.ts';
+import { TapError } from './taps.ts';
 
 /** The graph of a model with the shapes of its tensors for one image, and what can be told of its maps from them. */
 export class MapGraph {
@@ -13,7 +14,7 @@ export class MapGraph {
   private readonly height: number;
 
   constructor(model: LayersModel) {
-    this.nodes = sortedNodes(model.inputs, model.outputs);
+    this.nodes = sortedNodes([], model.outputs);
     this.shapes = probeShapes(model);
     const tensors = this.nodes.flatMap(({ outputs }) => outputs);
     this.places = new Map(tensors.map((t, i) => [t.id, i]));
@@ -77,4 +78,16 @@ function cutsBefore(outputs: SymbolicTensor[]): SymbolicTensor[] {
     for (const t of outputs) open = Math.max(open, lastReader.get(t.id)!);
   });
   return cuts;
+}
+
+/** @throws TapError if the model's maps are [batch, channels, height, width]: adapters read the channels last. */
+export function checkChannelsLast(model: LayersModel): void {
+  const first = model.layers.find((layer) => layer.getConfig().dataFormat === 'channelsFirst');
+  if (!first) return;
+  throw new TapError({
+    what: `layer '${first.name}' of model '${model.name}' reads maps with the channels first`,
+    expected: 'maps [batch, height, width, channels]',
+    received: "dataFormat: 'channelsFirst'",
+    fix: 'use the base in its form with the channels last',
+  });
 }

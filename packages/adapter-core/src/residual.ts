@@ -25,7 +25,8 @@ export function findResiduals(nodes: GraphNode[]): Residual[] {
   for (const node of nodes) {
     const distinct = new Set(node.inputs.map((t) => t.id)).size === node.inputs.length;
     if (node.layer.getClassName() !== 'Add' || !distinct) continue;
-    const [stream, ...branches] = [...node.inputs].sort((a, b) => depths.get(a.id)! - depths.get(b.id)!);
+    const depth = (t: SymbolicTensor) => depths.get(t.id) ?? 0;
+    const [stream, ...branches] = [...node.inputs].sort((a, b) => depth(a) - depth(b));
     const inside = insideOf(stream!, branches);
     if (inside) residuals.push({ node, stream: stream!, branches, inside });
   }

@@ -3,7 +3,7 @@ import { blockEnds } from './block-ends.ts';
 import { isModel } from './flatten.ts';
 import { dependents, sortedNodes } from './graph.ts';
 import type { Level } from './level.ts';
-import { MapGraph } from './map-graph.ts';
+import { checkChannelsLast, MapGraph } from './map-graph.ts';
 import { findResiduals, type Residual } from './residual.ts';
 import { TapError } from './taps.ts';
 
@@ -58,6 +58,7 @@ export interface TapSuggestion {
  * ```
  */
 export function suggestTaps(model: LayersModel): TapSuggestion {
+  checkChannelsLast(model);
   const graph = new MapGraph(model);
   const residuals = outermost(findResiduals(graph.nodes));
   const branches = residuals.flatMap((residual) => residual.branches);

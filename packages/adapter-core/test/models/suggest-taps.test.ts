@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { layers, sequential } from '@tensorflow/tfjs-layers';
+import {
+  input,
+  type LayersModel,
+  layers,
+  model,
+  type SymbolicTensor,
+  sequential,
+} from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, it } from 'vitest';
-import { suggestTaps, TapError } from '../../src/index.ts';
+import { adapt, e3va, suggestTaps, TapError } from '../../src/index.ts';
 import { strideOf } from '../../src/level.ts';
 import { tinyChain } from '../tiny-model.ts';
 import * as architectures from './architectures.ts';
@@ -84,6 +90,44 @@ it('prints stages, levels and reasons', () => {
     '  Branches are added to a residual stream (6).',
     "  The base's own layers between the branches put 0.6 times as many values on the tape as the taps: they are inherited.",
   ]);
+});
+
+it.each([
+  [0, 1, 2],
+  [1, 0, 2],
+  [1, 2, 0],
+])('two branches beside a stream that is the model’s input, in any order of the addition', (...order) => {
+  const x = input({ shape: [8, 8, 4] });
+  const branch = (name: string) =>
+    layers.conv2d({ name, filters: 4, kernelSize: 3, padding: 'same' }).apply(x) as SymbolicTensor;
+  const parts = [x, branch('b1'), branch('b2')];
+  const sum = layers.add({ name: 'sum' }).apply(order.map((i) => parts[i]!)) as SymbolicTensor;
+  const { taps, transition } = suggestTaps(model({ inputs: x, outputs: sum }));
+  expect([...taps].sort()).toEqual(['b1', 'b2']);
+  expect(transition).toBe('inherit');
+});
+
+it('a branch inside a branch is no tap: only the outer one is seen behind it', () => {
+  const x = input({ shape: [8, 8, 4] });
+  const conv = (name: string, from: SymbolicTensor) =>
+    layers.conv2d({ name, filters: 4, kernelSize: 3, padding: 'same' }).apply(from) as SymbolicTensor;
+  const first = conv('first', x);
+  const inner = layers.add().apply([first, conv('inner', first)]) as SymbolicTensor;
+  const sum = layers.add().apply([x, conv('outer', inner)]) as SymbolicTensor;
+  expect(suggestTaps(model({ inputs: x, outputs: sum })).taps).toEqual(['outer']);
+});
+
+it('maps with the channels first are refused', () => {
+  const conv = layers.conv2d({
+    name: 'first',
+    filters: 4,
+    kernelSize: 3,
+    inputShape: [3, 9, 9],
+    dataFormat: 'channelsFirst',
+  });
+  const base = sequential({ layers: [conv] });
+  expect(() => suggestTaps(base)).toThrow(TapError);
+  expect(() => adapt(base, e3va({ taps: 'first' }))).toThrow(/'first' .* reads maps with the channels first/);
 });
 
 it('a model without a stream and without maps has nothing to tap', () => {
