@@ -17,15 +17,17 @@ function step() {
   const taps = adapted.taps(images);
   const { value, grads } = tf.variableGrads(
     () =>
-      tf.tidy(() =>
-        tf.addN([
-          ...adapted.pyramid(taps, { training: true }).map((level) => tf.mean(tf.square(level))),
+      tf.tidy(() => {
+        const levels = adapted.pyramid(taps, { training: true });
+        // the tape has its own hold on what the backward pass needs
+        tf.dispose(taps);
+        return tf.addN([
+          ...levels.map((level) => tf.mean(tf.square(level))),
           ...adapted.highway.calculateLosses(),
-        ]),
-      ),
+        ]);
+      }),
     variables,
   );
-  tf.dispose(taps);
   optimizer.applyGradients(grads);
   tf.dispose(grads);
   value.dataSync();

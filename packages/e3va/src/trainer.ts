@@ -114,6 +114,8 @@ export class Trainer<B extends Batch = Batch> {
     try {
       const { value, grads } = tf.variableGrads(() => {
         const { total, losses } = this.model.loss(taps, batch);
+        // the tape has its own hold on what the backward pass needs
+        tf.dispose(taps);
         parts = mapValues(losses, (loss) => tf.keep(tf.clone(loss)));
         const regularisers = this.model.adapted.highway.calculateLosses();
         return regularisers.length > 0 ? (tf.addN([total, ...regularisers]) as tf.Scalar) : total;

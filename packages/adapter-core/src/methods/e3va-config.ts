@@ -51,7 +51,9 @@ export interface E3vaOptions {
   /**
    * What is held of the taps between forward and backward (ours). `fp32` (default): all. `int16` and `int8`: packed as they are made,
    * half and a quarter of the bytes; the highway's stream stays exact. `recompute`: nothing but what a stage starts from; the base runs
-   * once more in the backward pass. Other than `fp32` with transition `inherit` only.
+   * once more in the backward pass. Other than `fp32` with transition `inherit` only. A loop of your own that calls
+   * `adapted.taps` disposes of them right behind `adapted.pyramid`: the tape has its own hold on what it needs, and the exact
+   * sums of packed taps are not needed any more.
    */
   savedTaps?: 'fp32' | 'int16' | 'int8' | 'recompute';
   /**
