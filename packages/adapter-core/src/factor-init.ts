@@ -49,8 +49,13 @@ export function svdFactors(count: number, from: number, to: number, rank: number
   };
 }
 
-const draw = (shape: number[], fanIn: number, seed: number): Float32Array =>
-  tf.tidy(() => uniform(fanIn, seed).apply(shape, 'float32').dataSync<'float32'>().slice());
+function draw(shape: number[], fanIn: number, seed: number): Float32Array {
+  const drawn = uniform(fanIn, seed).apply(shape, 'float32');
+  // not from within a tidy, which would look at every number that is returned
+  const values = drawn.dataSync<'float32'>().slice();
+  drawn.dispose();
+  return values;
+}
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;

@@ -10,7 +10,7 @@ export interface LeadingSvd {
 
 /** Vectors that are carried along, beyond those wanted: they quicken the iteration. */
 const extra = 8;
-const iterations = 6;
+const iterations = 3;
 
 /**
  * The leading singular vectors and values of a matrix by subspace iteration. U and V are orthonormal to rounding, and
@@ -53,18 +53,20 @@ export function leadingSvd(a: ArrayLike<number>, rows: number, cols: number, ran
 }
 
 function times(a: ArrayLike<number>, rows: number, cols: number, x: Float64Array): Float64Array {
-  return Float64Array.from({ length: rows }, (_, i) => {
+  const out = new Float64Array(rows);
+  for (let i = 0, at = 0; i < rows; i++) {
     let sum = 0;
-    for (let j = 0; j < cols; j++) sum += a[i * cols + j]! * x[j]!;
-    return sum;
-  });
+    for (let j = 0; j < cols; j++, at++) sum += a[at]! * x[j]!;
+    out[i] = sum;
+  }
+  return out;
 }
 
 function timesTransposed(a: ArrayLike<number>, rows: number, cols: number, y: Float64Array): Float64Array {
   const out = new Float64Array(cols);
-  for (let i = 0; i < rows; i++) {
+  for (let i = 0, at = 0; i < rows; i++) {
     const factor = y[i]!;
-    for (let j = 0; j < cols; j++) out[j]! += a[i * cols + j]! * factor;
+    for (let j = 0; j < cols; j++, at++) out[j] = out[j]! + a[at]! * factor;
   }
   return out;
 }

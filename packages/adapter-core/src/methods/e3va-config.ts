@@ -35,7 +35,8 @@ export interface E3vaOptions {
   outNorms?: 'trainable' | 'frozen';
   /**
    * `zero` (default): a fresh highway gives the base's own pyramid. `kaiming`: no factor starts at zero. `svd` (ours, after
-   * CoLin): as `zero`, and the other factors come from singular value decompositions of drawn matrices.
+   * CoLin): as `zero`, and the other factors come from singular value decompositions of drawn matrices, which take two
+   * seconds for Swin-T.
    */
   init?: 'zero' | 'kaiming' | 'svd';
   /**
