@@ -46,5 +46,10 @@ function minimize(
   { optimizer, loss, variables = [] }: AdapterJob,
 ): tf.Scalar {
   const own = variant.weights.map((w) => w.read() as tf.Variable);
-  return optimizer.minimize(() => loss(variant.pyramid(taps, true)), true, [...own, ...variables])!;
+  const total = () => {
+    const value = loss(variant.pyramid(taps, true));
+    const regularisers = variant.split.highway.calculateLosses();
+    return regularisers.length > 0 ? (tf.addN([value, ...regularisers]) as tf.Scalar) : value;
+  };
+  return optimizer.minimize(total, true, [...own, ...variables])!;
 }

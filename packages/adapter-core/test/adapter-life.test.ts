@@ -182,6 +182,20 @@ describe.each(['cpu', 'wasm'])('named adapters on %s', (backend) => {
     expect(head.dataSync()[0]).not.toBe(1);
   });
 
+  it('trainStep adds the losses of regularisers, as fit does', async () => {
+    const adapted = adapt(tinyBackbone(), e3va({ rank: 2 }), { adapterName: 'plain' });
+    adapted.addAdapter('orthogonal', e3va({ rank: 2, orthogonal: 1 }));
+    const loss = (levels: tf.Tensor[]) => tf.mean(tf.square(levels[1]!)) as tf.Scalar;
+    const jobs = Object.fromEntries(
+      adapted.listAdapters().map((name) => [name, { optimizer: tf.train.sgd(0), loss }]),
+    );
+    const losses = await adapted.trainStep(images(), jobs);
+    adapted.setAdapter('orthogonal');
+    const extra = tf.tidy(() => tf.addN(adapted.highway.calculateLosses()).dataSync()[0]!);
+    expect(extra).toBeGreaterThan(0.1);
+    expect(losses.orthogonal! - losses.plain!).toBeCloseTo(extra, 4);
+  });
+
   it('files: an adapter is loaded beside others, with the options that it was trained with', async () => {
     const path = join(folder, `wide-${backend}`);
     const one = adapt(tinyBackbone(), e3va({ rank: 3, taps: (layer) => /mlp$/.test(layer.name) }));

@@ -40,8 +40,8 @@ export interface E3vaOptions {
    */
   init?: 'zero' | 'kaiming' | 'svd';
   /**
-   * Weight of a loss `Σ ‖qᵀq − I‖²` that keeps the columns of the first factors orthonormal (ours, after CoLin); 0 by default. `fit` adds
-   * it by itself; a loop of your own adds the sum of `adapted.highway.calculateLosses()`.
+   * Weight of a loss `Σ ‖qᵀq − I‖²` that keeps the columns of the first factors orthonormal (ours, after CoLin); 0 by default. `fit` and
+   * `trainStep` add it by themselves; a loop of your own adds the sum of `adapted.highway.calculateLosses()`.
    */
   orthogonal?: number;
   /**
