@@ -4,6 +4,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { CheckpointError, UsageError } from '../errors.ts';
 import { createProgress } from '../progress.ts';
 import { builtInRecipes, loadRecipe } from '../recipe/load.ts';
+import { methodNames } from '../recipe/method-schema.ts';
 import { parseRecipe } from '../recipe/parse.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { formatBest } from '../run/facts.ts';
@@ -25,7 +26,7 @@ const recipeArgs = {
   task: { type: 'string', description: 'segmentation or detection', valueHint: 'NAME' },
   data: { type: 'string', description: 'folder of images and their annotations', valueHint: 'DIR' },
   backbone: { type: 'string', description: 'nano, or a safetensors file', valueHint: 'NAME' },
-  method: { type: 'string', description: 'e3va, frozen or full', valueHint: 'NAME' },
+  method: { type: 'string', description: `one of ${methodNames.join(', ')}`, valueHint: 'NAME' },
   rank: { type: 'string', description: 'rank of the adapters', valueHint: 'N' },
   steps: { type: 'string', description: 'training steps', valueHint: 'N' },
   batch: { type: 'string', description: 'images of a step', valueHint: 'N' },
