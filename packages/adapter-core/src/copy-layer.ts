@@ -38,6 +38,20 @@ export function wrapperConfig(layer: Layer, config: { name: string; trainable: b
   return { ...config, ...(batchInputShape && { batchInputShape, dtype: layer.dtype }) };
 }
 
+/** Builds a layer that stands inside another one, under that one's name. */
+export function buildLayer(layer: Layer, inputShape: Shape | Shape[]): void {
+  if (!layer.built) layer.build(inputShape);
+  layer.built = true;
+}
+
+/** Builds a copy of a layer; it takes over the source's weights, if that has some, in the same memory. */
+export function buildCopy(copy: Layer, source: Layer, inputShape: Shape | Shape[]): void {
+  const hasWeights = source.weights.length > 0;
+  copy.setFastWeightInitDuringBuild(hasWeights);
+  buildLayer(copy, inputShape);
+  if (hasWeights) copy.setWeights(source.getWeights() as tf.Tensor[]);
+}
+
 /** Puts a layer on symbolic inputs. */
 export function applyLayer(layer: Layer, inputs: SymbolicTensor[]): SymbolicTensor[] {
   const out = layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as SymbolicTensor | SymbolicTensor[];

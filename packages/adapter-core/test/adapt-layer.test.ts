@@ -7,13 +7,13 @@ import {
   input,
   type LayersModel,
   layers,
-  loadLayersModel,
   model,
   type SymbolicTensor,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { adaptLayer, e3va } from '../src/index.ts';
+import { reload } from './reload.ts';
 import { maxDifference } from './tiny-model.ts';
 
 const conv = (name: string, filters: number, strides = 1) =>
@@ -41,20 +41,6 @@ function chain(): { adapted: LayersModel; plain: LayersModel } {
     plain: model({ inputs: images, outputs: x }),
     adapted: model({ inputs: images, outputs: streams[1]! }),
   };
-}
-
-async function reload(saved: LayersModel): Promise<LayersModel> {
-  let kept: tf.io.ModelArtifacts | undefined;
-  await saved.save({
-    save: async (artifacts) => {
-      kept = artifacts;
-      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
-    },
-  });
-  return loadLayersModel({ load: async () => JSON.parse(JSON.stringify(kept), revive) });
-  function revive(this: unknown, key: string, value: unknown) {
-    return key === 'weightData' ? kept!.weightData : value;
-  }
 }
 
 describe.each(['cpu', 'wasm'])('adaptLayer with e3va on %s', (backend) => {

@@ -2,14 +2,7 @@ import { registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import {
-  input,
-  type LayersModel,
-  layers,
-  loadLayersModel,
-  model,
-  type SymbolicTensor,
-} from '@tensorflow/tfjs-layers';
+import { input, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   type Adapted,
@@ -21,6 +14,7 @@ import {
   MethodOptionError,
   TapError,
 } from '../src/index.ts';
+import { reload } from './reload.ts';
 import { maxDifference, tinyBackbone, tinyChain, weightBytes } from './tiny-model.ts';
 
 const images = () => tf.randomNormal([2, 20, 28, 3], 0, 1, 'float32', 5);
@@ -175,18 +169,6 @@ describe.each(['cpu', 'wasm'])('options of e3va on %s', (backend) => {
     expect(off()).toBeLessThan(0.1 * start);
   });
 });
-
-async function reload(saved: LayersModel): Promise<LayersModel> {
-  let kept: tf.io.ModelArtifacts | undefined;
-  await saved.save({
-    save: async (artifacts) => {
-      kept = artifacts;
-      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
-    },
-  });
-  const { weightData, ...rest } = kept!;
-  return loadLayersModel({ load: async () => ({ ...JSON.parse(JSON.stringify(rest)), weightData }) });
-}
 
 describe('options of e3va', () => {
   beforeAll(() => tf.setBackend('cpu'));

@@ -1,27 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { loadSwin } from '@e3va/swin';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerTrainingKernels } from '@e3va/highway-grad';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Adapted,
-  adapt,
-  decodeSafetensors,
-  type E3vaOptions,
-  e3va,
-  type SafetensorsTensor,
-} from '../src/index.ts';
+import { type Adapted, adapt, type E3vaOptions, e3va, type SafetensorsTensor } from '../src/index.ts';
 import { maxDifference } from './tiny-model.ts';
-
-const fixture = (name: string) => {
-  const url = new URL(name, import.meta.url);
-  return decodeSafetensors(readFileSync(url), name).tensors;
-};
-const swinFixtures = '../../swin/test/fixtures';
-const tensorOf = ({ data, shape }: SafetensorsTensor) => tf.tensor(data, shape);
+import { fixture, lossOf, tensorOf, tinySwin, tinySwinImages } from './tiny-swin.ts';
 
 /** The reference's tensor `${kind}.adapters…` for one of our stacked weights: factors transposed, adapters stacked. */
 function stacked(
@@ -59,12 +44,6 @@ function referenceOf(
   return stacked(reference, kind, Number(/stage(\d)$/.exec(layer)![1]), weight);
 }
 
-/** Sum over levels of mean(level·g) + ½ mean(level²), the loss of the reference. */
-const lossOf = (levels: tf.Tensor[], gs: tf.Tensor[]) =>
-  tf.addN(
-    levels.map((y, i) => tf.add(tf.mean(tf.mul(y, gs[i]!)), tf.mul(tf.mean(tf.square(y)), 0.5))),
-  ) as tf.Scalar;
-
 const cases: [string, E3vaOptions][] = [
   ['pq', { rank: 4 }],
   ['pkq', { form: 'pkq', alpha: 2, beta: 3 }],
@@ -78,13 +57,8 @@ describe.each(['cpu', 'wasm'])('the highway on a Swin equals the reference on %s
     await tf.setBackend(backend);
     await tf.ready();
     registerTrainingKernels();
-    const config = { embedDim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 2, 4], window: 4 };
-    const weights = new URL(`${swinFixtures}/w4_microsoft.safetensors`, import.meta.url);
-    base = (await loadSwin(weights.pathname, { config })) as LayersModel;
-    images = tf.transpose(
-      tensorOf(fixture(`${swinFixtures}/out_w4_50x70_b2.safetensors`).get('image')!),
-      [0, 2, 3, 1],
-    );
+    base = await tinySwin();
+    images = tinySwinImages();
   });
 
   it.each(cases)('%s: levels to 1e-4, gradients to 1e-5 + 1e-4 relative', (name, options) => {

@@ -2,7 +2,7 @@ import { registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { initializers, type LayersModel, layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
+import { initializers, type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   adapt,
@@ -22,6 +22,7 @@ import {
   partial,
   TapError,
 } from '../src/index.ts';
+import { reload } from './reload.ts';
 import { maxDifference, tinyBackbone, tinyChain } from './tiny-model.ts';
 
 const inputShape = [8, 8, 4];
@@ -57,18 +58,6 @@ const cases: [string, () => Layer, Method, number][] = [
   ['norm on a built layer', () => built(normed()), norm(), 8],
   ['partial', () => built(conv()), partial(), 148],
 ];
-
-async function reload(saved: LayersModel): Promise<LayersModel> {
-  let kept: tf.io.ModelArtifacts | undefined;
-  await saved.save(
-    tf.io.withSaveHandler(async (artifacts) => {
-      kept = artifacts;
-      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
-    }),
-  );
-  const { weightData, ...rest } = kept!;
-  return loadLayersModel(tf.io.fromMemory({ ...JSON.parse(JSON.stringify(rest)), weightData }));
-}
 
 describe.each(['cpu', 'wasm'])('adaptLayer on %s', (backend) => {
   beforeAll(async () => {

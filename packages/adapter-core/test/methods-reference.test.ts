@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { registerTrainingKernels } from '@e3va/highway-grad';
-import { loadSwin } from '@e3va/swin';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
@@ -17,15 +15,11 @@ import type { Method } from '../src/methods/method.ts';
 import { mona } from '../src/methods/mona.ts';
 import { norm } from '../src/methods/norm.ts';
 import { partial } from '../src/methods/partial.ts';
-import { decodeSafetensors, type SafetensorsTensor } from '../src/safetensors.ts';
+import type { SafetensorsTensor } from '../src/safetensors.ts';
 import { maxDifference } from './tiny-model.ts';
+import { fixture, lossOf, tensorOf, tinySwin, tinySwinImages } from './tiny-swin.ts';
 
 type Reference = Map<string, SafetensorsTensor>;
-
-const swinFixtures = '../../swin/test/fixtures';
-const fixture = (name: string): Reference =>
-  decodeSafetensors(readFileSync(new URL(name, import.meta.url)), name).tensors;
-const tensorOf = ({ data, shape }: SafetensorsTensor) => tf.tensor(data, shape);
 
 /** Torch's name of one of our weights. */
 function torchName(weight: string): string {
@@ -85,12 +79,6 @@ function referenceOf(reference: Reference, kind: 'param' | 'grad', weight: strin
   return tf.transpose(t, [...Array.from({ length: last - 1 }, (_, i) => i), last, last - 1]);
 }
 
-/** Sum over levels of mean(level·g) + ½ mean(level²), the loss of the reference. */
-const lossOf = (levels: tf.Tensor[], gs: tf.Tensor[]) =>
-  tf.addN(
-    levels.map((y, i) => tf.add(tf.mean(tf.mul(y, gs[i]!)), tf.mul(tf.mean(tf.square(y)), 0.5))),
-  ) as tf.Scalar;
-
 const cases: [string, Method, number][] = [
   ['frozen', frozen({ outNorms: 'frozen' }), 0],
   ['lora', lora({ rank: 3, alpha: 1.5 }), 2880],
@@ -112,11 +100,8 @@ describe.each(['cpu', 'wasm'])('methods on a Swin equal the reference on %s', (b
     await tf.setBackend(backend);
     await tf.ready();
     registerTrainingKernels();
-    const config = { embedDim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 2, 4], window: 4 };
-    const weights = new URL(`${swinFixtures}/w4_microsoft.safetensors`, import.meta.url);
-    base = (await loadSwin(weights.pathname, { config })) as LayersModel;
-    const image = tensorOf(fixture(`${swinFixtures}/out_w4_50x70_b2.safetensors`).get('image')!);
-    images = tf.transpose(image, [0, 2, 3, 1]);
+    base = await tinySwin();
+    images = tinySwinImages();
   });
 
   it.each(cases)('%s: levels to 1e-4, gradients to 1e-5 + 1e-4 relative', (name, method, count) => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
-import { type Layer, layerFromJson, layerToJson, wrapperConfig } from '../copy-layer.ts';
+import { buildLayer, type Layer, layerFromJson, layerToJson, wrapperConfig } from '../copy-layer.ts';
 import { MethodLayerError } from '../methods/options.ts';
 import { BaseLayer } from './base-layer.ts';
 
@@ -33,12 +33,10 @@ export class AppendedLayer extends layers.Layer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    this.base.build(inputShape);
-    this.base.built = true;
+    buildLayer(this.base, inputShape);
     const result = this.base.computeOutputShape(inputShape) as Shape;
     if (this.parallel) this.checkShapes(inputShape, result);
-    this.extension.build(this.parallel ? [result, inputShape as Shape] : result);
-    this.extension.built = true;
+    buildLayer(this.extension, this.parallel ? [result, inputShape as Shape] : result);
     super.build(inputShape);
   }
 

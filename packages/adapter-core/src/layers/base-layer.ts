@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 import {
+  buildCopy,
   copyLayer,
   type Layer,
   layerFromJson,
@@ -47,10 +48,7 @@ export class BaseLayer extends layers.Layer implements MergeableLayer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    this.layer.setFastWeightInitDuringBuild(this.source.weights.length > 0);
-    if (!this.layer.built) this.layer.build(inputShape);
-    this.layer.built = true;
-    if (this.source.weights.length > 0) this.layer.setWeights(this.source.getWeights() as tf.Tensor[]);
+    buildCopy(this.layer, this.source, inputShape);
     this.inOrder = [...this.layer.weights];
     // a base that was saved with frozen layers has variables that no optimiser would touch
     for (const w of this.layer.weights) w.trainable = this.trained.includes(weightName(this, w));

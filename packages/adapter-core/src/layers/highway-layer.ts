@@ -1,7 +1,7 @@
 import { ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { type Layer, layerFromJson, layerToJson, wrapperConfig } from '../copy-layer.ts';
+import { buildLayer, type Layer, layerFromJson, layerToJson, wrapperConfig } from '../copy-layer.ts';
 import type { HighwayStageConfig } from './highway-stage.ts';
 import { OffTapeLayer } from './off-tape-layer.ts';
 import { StreamAdapter, sameShape } from './stream-adapter.ts';
@@ -46,10 +46,8 @@ export class HighwayLayer extends layers.Layer {
 
   override build(inputShape: Shape | Shape[]): void {
     const x = oneShape(this.name, inputShape);
-    this.frozen.build(x);
-    this.frozen.built = true;
-    this.adapter.build([x, this.computeOutputShape(x)]);
-    this.adapter.built = true;
+    buildLayer(this.frozen, x);
+    buildLayer(this.adapter, [x, this.computeOutputShape(x)]);
     super.build(inputShape);
   }
 

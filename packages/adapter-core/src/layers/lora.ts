@@ -2,6 +2,7 @@ import { E3vaError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 import {
+  buildCopy,
   copyLayer,
   type Layer,
   layerFromJson,
@@ -68,7 +69,7 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
   private b!: LayerVariable;
   private magnitude: LayerVariable | undefined;
   /** While merged: the merged kernel, and of which factors it was made. */
-  private folded: { kernel: tf.Tensor; of: string } | undefined;
+  private folded: { kernel: tf.Tensor; of: object[] } | undefined;
 
   constructor({ name, trainable = true, layer, ...config }: LoraLayerConfig) {
     super(wrapperConfig(layer, { name: name ?? layer.name, trainable }));
@@ -80,10 +81,7 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    this.layer.setFastWeightInitDuringBuild(this.source.weights.length > 0);
-    if (!this.layer.built) this.layer.build(inputShape);
-    this.layer.built = true;
-    if (this.source.weights.length > 0) this.layer.setWeights(this.source.getWeights() as tf.Tensor[]);
+    buildCopy(this.layer, this.source, inputShape);
     this.affine = affineOf(this.layer) ?? fail(unsuitable(this.layer));
     this.kernel = this.layer.weights.find((w) => weightName(this, w) === 'kernel')!;
     this.addFactors();
@@ -201,7 +199,8 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
 
   private mergedProduct(x: tf.Tensor): tf.Tensor {
     // weights that were set after merging: fold them in anew
-    if (this.folded!.of !== this.state()) this.fold();
+    const { of } = this.folded!;
+    if (this.buffers().some((buffer, i) => buffer !== of[i])) this.fold();
     return this.affine.map.apply(x, this.folded!.kernel, this.bias);
   }
 
@@ -219,12 +218,12 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
 
   private fold(): void {
     this.folded?.kernel.dispose();
-    this.folded = { kernel: tf.keep(this.mergedKernel()), of: this.state() };
+    this.folded = { kernel: tf.keep(this.mergedKernel()), of: this.buffers() };
   }
 
-  /** Changes whenever one of the weights that the merged kernel is made of gets another value. */
-  private state(): string {
-    return [this.kernel, ...this.factorWeights].map((w) => dataIds.of(w.read())).join();
+  /** What holds the values that the merged kernel is made of: other objects after every write. */
+  private buffers(): object[] {
+    return [this.kernel, ...this.factorWeights].map((w) => w.read().dataId);
   }
 
   override dispose() {
@@ -252,17 +251,6 @@ export class LoraLayer extends layers.Layer implements MergeableLayer {
     return new cls({ ...config, layer } as never);
   }
 }
-
-/** A number for each buffer of numbers: a variable gets another buffer with each assignment. */
-const dataIds = {
-  known: new WeakMap<object, number>(),
-  next: 0,
-  of({ dataId }: tf.Tensor): number {
-    const id = this.known.get(dataId) ?? this.next++;
-    this.known.set(dataId, id);
-    return id;
-  },
-};
 
 function fail(error: Error): never {
   throw error;

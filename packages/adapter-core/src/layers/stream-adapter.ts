@@ -1,6 +1,7 @@
 import { offTape } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
+import { buildLayer } from '../copy-layer.ts';
 import { HighwayStage, type HighwayStageConfig } from './highway-stage.ts';
 import { PoolProject } from './pool-project.ts';
 
@@ -32,11 +33,11 @@ export class StreamAdapter extends layers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     const shapes = inputShape as Shape[];
     const [x, y] = [shapes[0]!, shapes.at(-1)!];
-    buildPart(this.stage, [y, y]);
+    buildLayer(this.stage, [y, y]);
     if (shapes.length === 3 && !sameShape(x, y)) {
       const { rank, seed } = this.config;
       this.transition = new PoolProject({ name: `${this.name}.transition`, rank, seed: seed + 50_021 });
-      buildPart(this.transition, [x, y]);
+      buildLayer(this.transition, [x, y]);
     }
     super.build(inputShape);
   }
@@ -81,11 +82,6 @@ export class StreamAdapter extends layers.Layer {
   override getConfig() {
     return { ...super.getConfig(), stage: { ...this.config } };
   }
-}
-
-function buildPart(part: layers.Layer, shapes: Shape[]): void {
-  part.build(shapes);
-  part.built = true;
 }
 
 export const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size, i) => size === b[i]);

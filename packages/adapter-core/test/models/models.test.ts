@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { registerTrainingKernels } from '@e3va/highway-grad';
-import { loadSwin } from '@e3va/swin';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
@@ -24,6 +23,7 @@ import {
   TapError,
 } from '../../src/index.ts';
 import { maxDifference, weightBytes } from '../tiny-model.ts';
+import { tinySwin } from '../tiny-swin.ts';
 import { built, kerasModel, sine } from './zoo.ts';
 
 /** A model, and layers of it that methods stand on. */
@@ -34,12 +34,6 @@ interface Subject {
   after: RegExp;
   hasNorm: boolean;
 }
-
-const swinWeights = new URL('../../../swin/test/fixtures/w4_microsoft.safetensors', import.meta.url).pathname;
-const tinySwin = () =>
-  loadSwin(swinWeights, {
-    config: { embedDim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 2, 4], window: 4 },
-  }) as Promise<LayersModel>;
 
 const subjects: Record<string, Subject> = {
   'ResNet50-like, from Keras': {
