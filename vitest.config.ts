@@ -12,6 +12,7 @@ export const alias = [
 export default defineConfig({
   resolve: { alias },
   test: {
+    setupFiles: ['tests/support/same-random-numbers.ts'],
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
     exclude: ['**/*.slow.test.ts', '**/node_modules/**'],
     testTimeout: 120_000,

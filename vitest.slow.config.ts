@@ -4,6 +4,7 @@ import { alias } from './vitest.config.ts';
 export default defineConfig({
   resolve: { alias },
   test: {
+    setupFiles: ['tests/support/same-random-numbers.ts'],
     include: [
       'packages/*/src/**/*.slow.test.ts',
       'packages/*/test/**/*.slow.test.ts',

@@ -158,7 +158,9 @@ describe('AdamW', () => {
   });
 
   it('trains a compiled LayersModel', async () => {
-    const model = layers.sequential({ layers: [layers.layers.dense({ units: 1, inputShape: [2] })] });
+    const model = layers.sequential({
+      layers: [layers.layers.dense({ units: 1, inputShape: [2], kernelInitializer: 'zeros' })],
+    });
     model.compile({ optimizer: new AdamW({ learningRate: 0.05, weightDecay: 0 }), loss: 'meanSquaredError' });
     const x = tf.tensor2d([[0, 1], [1, 0], [1, 1], [0, 0]]); // biome-ignore format: one line
     const y = tf.tensor2d([[1], [2], [3], [0]]);
