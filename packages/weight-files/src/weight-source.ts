@@ -1,0 +1,128 @@
+import type { TensorData } from '@e3va/adapter-core';
+
+/** One array of a file that a weight of a model is made from. */
+export interface WeightPart {
+  /** Name in the file. */
+  name: string;
+  /** Shape that it must have there. */
+  shape: readonly number[];
+}
+
+/** How an array of another shape is brought into the one that is wanted. */
+export interface WeightResize {
+  /** Whether an array of this shape can be. */
+  accepts: (shape: readonly number[]) => boolean;
+  /** The numbers in the shape that is wanted. */
+  apply: (array: TensorData) => Float32Array;
+}
+
+/** Where the value of one weight of a model comes from. {@link asIs}, {@link linear} and the others make them. */
+export interface WeightSource {
+  /** The arrays it is made from; more than one where the file keeps apart what the model joins. */
+  parts: readonly WeightPart[];
+  /** Brings the arrays into the model's layout; without it the only one is taken as it is. */
+  convert?: (arrays: readonly TensorData[]) => Float32Array;
+  /** For arrays that may come in another shape than their part's: position tables of another window or image size. */
+  resize?: WeightResize;
+  /** Number to fill the weight with where the file lacks it; without it, that is an error. */
+  otherwise?: number;
+}
+
+/** The array as it stands in the file: biases, scales of norms, tables. */
+export function asIs(name: string, shape: readonly number[]): WeightSource {
+  return { parts: [{ name, shape }] };
+}
+
+/** The array of a file whose axes of size one stand otherwise: any shape of the same numbers in the same order. */
+export function reshaped(name: string, fileShape: readonly number[]): WeightSource {
+  return { parts: [{ name, shape: fileShape }], convert: ([array]) => floats(array!) };
+}
+
+/** A matrix of PyTorch's linear layer, [out, in] in the file, for a kernel [in, out]. */
+export function linear(name: string, [inputs, outputs]: readonly [number, number]): WeightSource {
+  return { parts: [{ name, shape: [outputs, inputs] }], convert: ([array]) => transposed(array!, outputs) };
+}
+
+/**
+ * Matrices of several linear layers, [out, in] each, side by side in one kernel [in, sum of out]: queries, keys and
+ * values.
+ */
+export function linears(
+  names: readonly string[],
+  [inputs, outputs]: readonly [number, number],
+): WeightSource {
+  const each = outputs / names.length;
+  return {
+    parts: names.map((name) => ({ name, shape: [each, inputs] })),
+    convert: (arrays) => transposed({ data: joined(arrays), shape: [outputs, inputs] }, outputs),
+  };
+}
+
+/** Vectors of several layers, end to end in one: biases of queries, keys and values. */
+export function vectors(names: readonly string[], size: number): WeightSource {
+  return { parts: names.map((name) => ({ name, shape: [size / names.length] })), convert: joined };
+}
+
+/**
+ * A convolution of PyTorch, [out, in, rows, columns] in the file, for a kernel [rows, columns, in, out]. One of groups of a
+ * single channel (depthwise), [channels, 1, rows, columns] there, becomes [rows, columns, channels, 1].
+ */
+export function conv(
+  name: string,
+  [rows, columns, inputs, outputs]: readonly [number, number, number, number],
+  { depthwise = false }: { depthwise?: boolean } = {},
+): WeightSource {
+  const shape = depthwise ? [inputs, 1, rows, columns] : [outputs, inputs, rows, columns];
+  return {
+    parts: [{ name, shape }],
+    convert: ([array]) => {
+      const area = rows * columns;
+      if (depthwise) return transposed(array!, inputs);
+      const out = new Float32Array(array!.data.length);
+      const { data } = array!;
+      for (let o = 0, at = 0; o < outputs; o++) {
+        for (let i = 0; i < inputs; i++) {
+          for (let p = 0; p < area; p++) out[(p * inputs + i) * outputs + o] = data[at++]!;
+        }
+      }
+      return out;
+    },
+  };
+}
+
+/** The same source under a prefix. */
+export function prefixed(source: WeightSource, prefix: string): WeightSource {
+  return { ...source, parts: source.parts.map((part) => ({ ...part, name: prefix + part.name })) };
+}
+
+/** The numbers of an array as float32; not a copy if they are already. */
+export function floats({ data }: TensorData): Float32Array {
+  return data instanceof Float32Array ? data : Float32Array.from(data);
+}
+
+function joined(arrays: readonly TensorData[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((sum, { data }) => sum + data.length, 0));
+  let at = 0;
+  for (const { data } of arrays) {
+    all.set(data, at);
+    at += data.length;
+  }
+  return all;
+}
+
+/** Side of the squares that are transposed at a time: both sides stay in the processor's cache. */
+const tile = 32;
+
+/** [rows, rest] to [rest, rows], in row-major order. */
+export function transposed({ data }: TensorData, rows: number): Float32Array {
+  const cols = data.length / rows;
+  const out = new Float32Array(data.length);
+  for (let r0 = 0; r0 < rows; r0 += tile) {
+    const r1 = Math.min(rows, r0 + tile);
+    for (let c0 = 0; c0 < cols; c0 += tile) {
+      const c1 = Math.min(cols, c0 + tile);
+      for (let r = r0; r < r1; r++) for (let c = c0; c < c1; c++) out[c * rows + r] = data[r * cols + c]!;
+    }
+  }
+  return out;
+}
