@@ -24,19 +24,32 @@ export function windowAttention(
   mask?: tf.Tensor2D,
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    const [windows, tokens, triple] = qkv.shape;
-    const depth = triple / 3 / heads;
-    const rows = tf.reshape(qkv, [windows * tokens, 3 * heads, depth]);
-    const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [3, windows * tokens * heads * depth]);
-    const [q, k, v] = tf
-      .split(byHead, 3)
-      .map((part) => tf.reshape(part, [heads * windows, tokens, depth])) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const scores = tf.matMul(tf.mul(q, depth ** -0.5), k, false, true); // [heads * windows, tokens, tokens]
-    const biased = tf.add(tf.reshape(scores, offsetShape(heads, windows, mask, tokens)), offsets(bias, mask));
-    const weights = tf.softmax(tf.reshape(biased, [heads * windows, tokens, tokens]));
-    const mixed = tf.reshape(tf.matMul(weights, v), [heads, windows * tokens, depth]);
-    return tf.reshape(tf.transpose(mixed, [1, 0, 2]), [windows, tokens, triple / 3]);
+    const [q, k, v] = splitHeads(qkv, heads);
+    return attend([tf.mul(q, q.shape[2] ** -0.5), k, v], heads, bias, mask);
   });
+}
+
+/** Queries, keys and values apart, head after head. */
+export type Heads = [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D];
+
+/** [windows, tokens, 3 * heads * depth] to queries, keys and values, [heads * windows, tokens, depth] each. */
+export function splitHeads(qkv: tf.Tensor3D, heads: number): Heads {
+  const [windows, tokens, triple] = qkv.shape;
+  const depth = triple / 3 / heads;
+  const rows = tf.reshape(qkv, [windows * tokens, 3 * heads, depth]);
+  const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [3, windows * tokens * heads * depth]);
+  return tf.split(byHead, 3).map((part) => tf.reshape(part, [heads * windows, tokens, depth])) as Heads;
+}
+
+/** softmax(q kᵀ + bias + mask) v of split heads, back as [windows, tokens, heads * depth]. */
+export function attend([q, k, v]: Heads, heads: number, bias: tf.Tensor2D, mask?: tf.Tensor2D): tf.Tensor3D {
+  const [rows, tokens, depth] = q.shape;
+  const windows = rows / heads;
+  const scores = tf.matMul(q, k, false, true); // [heads * windows, tokens, tokens]
+  const biased = tf.add(tf.reshape(scores, offsetShape(heads, windows, mask, tokens)), offsets(bias, mask));
+  const weights = tf.softmax(tf.reshape(biased, [rows, tokens, tokens]));
+  const mixed = tf.reshape(tf.matMul(weights, v), [heads, windows * tokens, depth]);
+  return tf.reshape(tf.transpose(mixed, [1, 0, 2]), [windows, tokens, heads * depth]);
 }
 
 /** Bias and mask in one: [heads, 1, windows of one image or 1, tokens²]. */
