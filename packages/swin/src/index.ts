@@ -9,12 +9,8 @@ export { gatherPatches, PatchGather, type PatchGatherConfig } from './patch.ts';
 export { type SwinPreset, type SwinPresetName, swinPresets } from './presets.ts';
 export { relativePositionBias } from './relative-bias.ts';
 export { imagenetMean, imagenetStd, swin } from './swin.ts';
-export {
-  type LoadSwinWeightsOptions,
-  loadSwinWeights,
-  type SwinWeightsReport,
-  type WeightArray,
-} from './weights/assign.ts';
+export { loadSwinWeights } from './weights/assign.ts';
+export { swinConfigOf } from './weights/config-of.ts';
 export { huggingFaceLayer, type MappedLayer } from './weights/hugging-face.ts';
 export { type LoadSwinOptions, loadSwin } from './weights/load.ts';
 export {

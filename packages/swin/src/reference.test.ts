@@ -3,6 +3,7 @@ import { type LayersModel, model as makeModel, type SymbolicTensor } from '@tens
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   backends,
+  fixtureWeights,
   imagesOf,
   maxDifference,
   readFixture,
@@ -34,7 +35,7 @@ describe.each(backends)('swin equals the reference on %s', (backend) => {
     await useBackend(backend);
     for (const [name, config] of Object.entries(referenceConfigs)) {
       models[name] = swin(config);
-      loadSwinWeights(models[name], readFixture(`${name}_microsoft`).tensors);
+      await loadSwinWeights(models[name], fixtureWeights(`${name}_microsoft`));
     }
   });
   afterAll(() => {

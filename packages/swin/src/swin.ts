@@ -41,28 +41,49 @@ export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
  * ```
  */
 export function swin(config: SwinConfig): LayersModel {
-  return buildSwin(config, (layer, inputs) => layer.apply(inputs) as SymbolicTensor);
+  return buildSwin(config, applyLayer);
 }
 
 /** The model of {@link swin} with all weights zero: for weights that are loaded next, without the cost of drawing. */
 export function blankSwin(config: SwinConfig): LayersModel {
-  return buildSwin(config, (layer, inputs) => {
-    layer.setFastWeightInitDuringBuild(true);
-    return layer.apply(inputs) as SymbolicTensor;
-  });
+  return buildSwin(config, applyBlank);
 }
+
+const applyLayer: Apply = (layer, inputs) => layer.apply(inputs) as SymbolicTensor;
+
+/** Applies a layer whose weights start at zero. */
+export const applyBlank: Apply = (layer, inputs) => {
+  layer.setFastWeightInitDuringBuild(true);
+  return applyLayer(layer, inputs);
+};
 
 function buildSwin(partial: SwinConfig, apply: Apply): LayersModel {
   const config = checkConfig(partial);
   const images = input({ shape: [null, null, 3], name: 'images' });
-  const outputs: SymbolicTensor[] = [];
+  const maps = stages(images, config, apply);
+  const outputs = config.outLevels.map((s) => apply(new LayerNorm({ name: `norm${s}` }), maps[s]!));
+  return model({ inputs: images, outputs, name: 'swin' });
+}
+
+/**
+ * The maps behind each stage, up to the last one of `outLevels`.
+ *
+ * @param unshifted Stages whose windows are not shifted: in classifiers those with a map no larger than a window.
+ */
+export function stages(
+  images: SymbolicTensor,
+  config: WholeSwinConfig,
+  apply: Apply,
+  unshifted: readonly number[] = [],
+): SymbolicTensor[] {
+  const maps: SymbolicTensor[] = [];
   let x = patchEmbed(images, config, apply);
   for (let s = 0; s <= Math.max(...config.outLevels); s++) {
     if (s > 0) x = patchMerging(x, `stages.${s - 1}.downsample`, config.embedDim * 2 ** s, apply);
-    x = stage(x, s, config, apply);
-    if (config.outLevels.includes(s)) outputs.push(apply(new LayerNorm({ name: `norm${s}` }), x));
+    x = stage(x, s, { ...config, shift: unshifted.includes(s) ? 0 : Math.floor(config.window / 2) }, apply);
+    maps.push(x);
   }
-  return model({ inputs: images, outputs, name: 'swin' });
+  return maps;
 }
 
 function patchEmbed(images: SymbolicTensor, config: WholeSwinConfig, apply: Apply): SymbolicTensor {
@@ -77,7 +98,12 @@ function patchMerging(x: SymbolicTensor, name: string, units: number, apply: App
   return apply(new Linear({ name: `${name}.reduction`, units, useBias: false }), normed);
 }
 
-function stage(x: SymbolicTensor, s: number, config: WholeSwinConfig, apply: Apply): SymbolicTensor {
+function stage(
+  x: SymbolicTensor,
+  s: number,
+  config: WholeSwinConfig & { shift: number },
+  apply: Apply,
+): SymbolicTensor {
   const { depths, window, mlpRatio } = config;
   const all = depths.reduce((sum, depth) => sum + depth, 0);
   const before = depths.slice(0, s).reduce((sum, depth) => sum + depth, 0);
@@ -87,7 +113,7 @@ function stage(x: SymbolicTensor, s: number, config: WholeSwinConfig, apply: App
       channels: config.embedDim * 2 ** s,
       heads: config.heads[s]!,
       window,
-      shift: b % 2 === 0 ? 0 : Math.floor(window / 2),
+      shift: b % 2 === 0 ? 0 : config.shift,
       mlpRatio,
       dropPath: all > 1 ? (config.dropPath * (before + b)) / (all - 1) : 0,
     };

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, type Safetensors } from '@e3va/adapter-core';
+import { decodeSafetensors, type Safetensors, type TensorData } from '@e3va/adapter-core';
 import { registerTrainingKernels } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
+import { memoryWeights, type WeightFile } from '@e3va/weight-files';
 import { expect } from 'vitest';
 import type { SwinConfig } from '../src/index.ts';
 
@@ -33,6 +34,13 @@ export function fixturePath(name: string): string {
 
 export function readFixture(name: string): Safetensors {
   return decodeSafetensors(new Uint8Array(readFileSync(fixturePath(name))), name);
+}
+
+/** A fixture as an open weight file; `edit` may change its tensors first. */
+export function fixtureWeights(name: string, edit?: (tensors: Map<string, TensorData>) => void): WeightFile {
+  const { tensors, metadata } = readFixture(name);
+  edit?.(tensors as Map<string, TensorData>);
+  return memoryWeights(tensors, { name, metadata });
 }
 
 /** A float tensor of a fixture. */

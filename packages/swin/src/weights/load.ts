@@ -1,4 +1,5 @@
 import { decodeSafetensors } from '@e3va/adapter-core';
+import { memoryWeights } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { SwinConfig } from '../config.ts';
 import { embeddedWeights } from '../embedded.ts';
@@ -6,6 +7,7 @@ import { SwinWeightsError } from '../errors.ts';
 import { swinPresets } from '../presets.ts';
 import { blankSwin } from '../swin.ts';
 import { loadSwinWeights } from './assign.ts';
+import { swinConfigOf } from './config-of.ts';
 import { readBytes } from './read-bytes.ts';
 
 /** Options of {@link loadSwin}. */
@@ -48,12 +50,13 @@ export interface LoadSwinOptions {
  */
 export async function loadSwin(nameOrPath: string, options: LoadSwinOptions = {}): Promise<LayersModel> {
   const file = Object.hasOwn(swinPresets, nameOrPath) ? embeddedFile(nameOrPath) : nameOrPath;
-  const { tensors, metadata } = decodeSafetensors(await readBytes(file), nameOrPath);
-  const config = options.config ?? configOf(metadata, nameOrPath);
+  const { tensors } = decodeSafetensors(await readBytes(file), nameOrPath);
+  const weights = memoryWeights(tensors, { name: nameOrPath });
+  const config = options.config ?? swinConfigOf(weights);
   const { dropPath = config.dropPath, outLevels = config.outLevels, strict } = options;
   const model = blankSwin({ ...config, dropPath, outLevels });
   try {
-    loadSwinWeights(model, tensors, { strict });
+    await loadSwinWeights(model, weights, { strict, fresh: true });
   } catch (error) {
     model.dispose();
     throw error;
@@ -69,35 +72,4 @@ function embeddedFile(name: string): URL {
     expected: `${Object.keys(embeddedWeights).join(', ')}, or the path or address of a safetensors file`,
     fix: `loadSwin('weights.safetensors', { config: swinPresets['${name}'] }), or swin(swinPresets['${name}']) for random weights`,
   });
-}
-
-/** The architecture in a file's metadata, in the words of the official configuration files. */
-function configOf(metadata: Record<string, string>, file: string): SwinConfig {
-  const fail = (received: string, cause?: unknown) =>
-    new SwinWeightsError(
-      {
-        what: `${file} does not tell its architecture`,
-        expected: 'metadata with a key config: JSON with embed_dim, depths, num_heads and window_size',
-        received,
-        fix: 'pass it: loadSwin(file, { config: swinPresets.tiny })',
-      },
-      { cause },
-    );
-  if (metadata.config === undefined) throw fail('no key config');
-  let raw: Record<string, unknown> | null;
-  try {
-    raw = JSON.parse(metadata.config);
-  } catch (cause) {
-    throw fail('a config that is not JSON', cause);
-  }
-  const { embed_dim, depths, num_heads, window_size, patch_size = 4, mlp_ratio = 4 } = raw ?? {};
-  if ([embed_dim, depths, num_heads, window_size].includes(undefined)) throw fail(metadata.config);
-  return {
-    embedDim: embed_dim,
-    depths,
-    heads: num_heads,
-    window: window_size,
-    patch: patch_size,
-    mlpRatio: mlp_ratio,
-  } as SwinConfig;
 }
