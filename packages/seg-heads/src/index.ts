@@ -2,7 +2,8 @@ export type { HeadOptions } from './blocks.ts';
 export { type CrossEntropyOptions, softmaxCrossEntropy } from './cross-entropy.ts';
 export { HeadWeightsError, LabelRangeError, SegmentationOptionsError } from './errors.ts';
 export { type FcnHeadOptions, fcnHead } from './fcn-head.ts';
-export { loadHeadWeights, type WeightTensor } from './head-weights.ts';
+export type { HeadPart } from './head-names.ts';
+export { type LoadHeadOptions, loadHeadWeights } from './head-weights.ts';
 export {
   argmaxLabels,
   type Predict,
@@ -17,3 +18,4 @@ export {
   segmentationLoss,
 } from './segmentation-loss.ts';
 export { type UperNetOptions, uperNet } from './uper-net.ts';
+export { type UperNetStructure, uperNetOptionsOf } from './uper-net-structure.ts';

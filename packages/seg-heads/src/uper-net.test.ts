@@ -1,3 +1,4 @@
+import { memoryWeights } from '@e3va/weight-files';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +13,8 @@ import {
 } from '../../../tests/support/tensors.ts';
 import { SegmentationOptionsError } from './errors.ts';
 import { fcnHead } from './fcn-head.ts';
-import { loadHeadWeights, torchName } from './head-weights.ts';
+import { torchName } from './head-names.ts';
+import { loadHeadWeights } from './head-weights.ts';
 import { segmentationLoss } from './segmentation-loss.ts';
 import { uperNet } from './uper-net.ts';
 
@@ -22,11 +24,11 @@ const maps = readTensors(new URL('../test/fixtures/levels.safetensors', import.m
 const levels = [8, 16, 32, 64].map((channels, i) => ({ name: `level${i}`, channels, stride: 4 << i }));
 
 /** The two heads of the reference with its weights, and its levels. */
-function reference() {
+async function reference() {
   const decode = uperNet({ levels, classes: 5, channels: 16, dropout: 0 });
   const auxiliary = fcnHead({ level: levels[2]!, classes: 5, channels: 8, dropout: 0 });
-  loadHeadWeights(decode, weights, 'decode_head');
-  loadHeadWeights(auxiliary, weights, 'auxiliary_head');
+  await loadHeadWeights(decode, memoryWeights(weights));
+  await loadHeadWeights(auxiliary, memoryWeights(weights), { part: 'auxiliary_head' });
   const pyramid = levels.map((_, i) => toTensor<tf.Rank.R4>(maps.get(`levels.${i}`)!));
   const forward = (training: boolean) => ({
     logits: decode.apply(pyramid, { training }) as tf.Tensor4D,
@@ -42,16 +44,16 @@ function reference() {
 const toTorch = (t: tf.Tensor) => (t.rank === 4 ? tf.transpose(t, [3, 2, 0, 1]) : t);
 
 onBackends('UPerNet', () => {
-  it('equals the reference with running statistics', () => {
-    const { forward, labels } = reference();
+  it('equals the reference with running statistics', async () => {
+    const { forward, labels } = await reference();
     const { logits, auxLogits } = forward(false);
     expectClose(logits, toNhwc(expected.get('eval.logits_stride4')!), 1e-4);
     expectClose(auxLogits, toNhwc(expected.get('eval.aux_logits_stride16')!), 1e-4);
     expectClose(segmentationLoss({ logits, auxLogits }, labels), expected.get('eval.loss')!.data, 0, 1e-5);
   });
 
-  it('equals the reference in a training step: loss, logits, every gradient, running statistics', () => {
-    const { forward, variables, labels } = reference();
+  it('equals the reference in a training step: loss, logits, every gradient, running statistics', async () => {
+    const { forward, variables, labels } = await reference();
     let logits: tf.Tensor | undefined;
     const { value, grads } = tf.variableGrads(() => {
       const out = forward(true);
