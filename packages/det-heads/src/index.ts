@@ -76,3 +76,13 @@ export { UpConv, type UpConvArgs } from './roi/up-conv.ts';
 export { type Rpn, type RpnOptions, rpn } from './rpn.ts';
 export { addObjects, type SampleOptions, type Samples, sampleMatches } from './samplers.ts';
 export { type CocoSsdDetection, toCocoSsd } from './to-coco-ssd.ts';
+export { type DetectorCheckpoint, detectorOptionsOf } from './weights/detector-options.ts';
+export type { DetectorKind } from './weights/kind.ts';
+export {
+  type DetectorOverrides,
+  type LoadDetectorOptions,
+  type LoadedDetector,
+  loadDetector,
+} from './weights/load-detector.ts';
+export { type LoadDetectorWeightsOptions, loadDetectorWeights } from './weights/load-detector-weights.ts';
+export type { DetectorNaming } from './weights/naming.ts';

@@ -26,6 +26,8 @@ export interface RetinaNetOptions
   extraLevels?: number;
   /** Side of a level's smallest anchor over its stride; 4 by default. `anchorSizes` goes before it. */
   anchorScale?: number;
+  /** Sizes of the anchors of each ratio, from the smallest by equal factors to below its double; 3 by default. */
+  octaves?: number;
 }
 
 /**
@@ -59,6 +61,7 @@ export function retinaNet(options: RetinaNetOptions): Detector {
     extra = 'input',
     reluBeforeExtra,
     anchorScale: scale,
+    octaves: count,
     ...rest
   } = options;
   const sized = withDefaults(rest, presets[preset]);
@@ -77,7 +80,7 @@ export function retinaNet(options: RetinaNetOptions): Detector {
   const strides = pyramidStrides(read, outputs);
   const { definition } = sized;
   const anchorSizes =
-    sized.anchorSizes ?? strides.map((stride) => octaveSizes(stride, { scale, definition }));
+    sized.anchorSizes ?? strides.map((stride) => octaveSizes(stride, { scale, count, definition }));
   const head = pyramidRetinaNet({ ...sized, strides, anchorSizes });
   return withNeck(neck, levels, from, head);
 }
