@@ -6,13 +6,28 @@ export interface SwinPreset extends SwinConfig {
   parameters: number;
   /** Where the numbers come from. */
   source: string;
+  /** Where its pretrained weights are: a model id of the Hugging Face hub; undefined for weights that the package carries. */
+  hub?: string;
+  /** Licence of the weights, as their model card states it. */
+  licence: string;
+  /** Images that the weights were pretrained on. */
+  pretrained: string;
+  /**
+   * Published top-1 accuracy on the validation images of ImageNet-1k, in per cent, at the size of pretraining; of weights
+   * pretrained on ImageNet-22k after their fine-tuning on ImageNet-1k. Undefined where none was published.
+   */
+  top1?: number;
 }
 
-const paper = 'Liu et al., arXiv 2103.14030, section 3.3';
-const windowed = `${paper}; window 12 as in the 384 × 384 models of the official repository`;
+const paper =
+  'Liu et al., arXiv 2103.14030, section 3.3; top-1 from the model tables of the official repository';
+const licence = 'Apache-2.0';
+const imagenet1k = 'ImageNet-1k';
+const imagenet22k = 'ImageNet-22k';
 
 /**
- * Architectures by name. `nano` is the one whose weights the package carries (`loadSwin('nano')`).
+ * Architectures by name, and where their pretrained weights are: `loadSwin('tiny')` downloads them once. `nano` comes with
+ * the package.
  *
  * @example
  * ```ts
@@ -29,6 +44,8 @@ export const swinPresets = {
     window: 4,
     parameters: 2676262,
     source: 'this project; trained by weights/pretrain_swin_nano.py',
+    licence: 'research and education only',
+    pretrained: 'Tiny-ImageNet-200',
   },
   tiny: {
     embedDim: 96,
@@ -37,6 +54,10 @@ export const swinPresets = {
     window: 7,
     parameters: 27520698,
     source: paper,
+    hub: 'microsoft/swin-tiny-patch4-window7-224',
+    licence,
+    pretrained: imagenet1k,
+    top1: 81.2,
   },
   small: {
     embedDim: 96,
@@ -45,6 +66,10 @@ export const swinPresets = {
     window: 7,
     parameters: 48838602,
     source: paper,
+    hub: 'microsoft/swin-small-patch4-window7-224',
+    licence,
+    pretrained: imagenet1k,
+    top1: 83.2,
   },
   base: {
     embedDim: 128,
@@ -53,6 +78,10 @@ export const swinPresets = {
     window: 7,
     parameters: 86745016,
     source: paper,
+    hub: 'microsoft/swin-base-patch4-window7-224-in22k',
+    licence,
+    pretrained: imagenet22k,
+    top1: 85.2,
   },
   'base-window12': {
     embedDim: 128,
@@ -60,7 +89,11 @@ export const swinPresets = {
     heads: [4, 8, 16, 32],
     window: 12,
     parameters: 86880376,
-    source: windowed,
+    source: paper,
+    hub: 'microsoft/swin-base-patch4-window12-384-in22k',
+    licence,
+    pretrained: imagenet22k,
+    top1: 86.4,
   },
   large: {
     embedDim: 192,
@@ -69,6 +102,10 @@ export const swinPresets = {
     window: 7,
     parameters: 194998164,
     source: paper,
+    hub: 'microsoft/swin-large-patch4-window7-224-in22k',
+    licence,
+    pretrained: imagenet22k,
+    top1: 86.3,
   },
   'large-window12': {
     embedDim: 192,
@@ -76,7 +113,11 @@ export const swinPresets = {
     heads: [6, 12, 24, 48],
     window: 12,
     parameters: 195201204,
-    source: windowed,
+    source: paper,
+    hub: 'microsoft/swin-large-patch4-window12-384-in22k',
+    licence,
+    pretrained: imagenet22k,
+    top1: 87.3,
   },
 } as const satisfies Record<string, SwinPreset>;
 
