@@ -11,6 +11,7 @@ export {
   slideInference,
   wholeInference,
 } from './inference.ts';
+export { labelsAt } from './labels-at.ts';
 export type { Level } from './level.ts';
 export {
   type SegmentationLogits,
