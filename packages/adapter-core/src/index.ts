@@ -17,6 +17,7 @@ export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { flatten } from './flatten.ts';
 export type { TapVisit } from './frozen-half.ts';
 export { FrozenHalf } from './frozen-half.ts';
+export { duplicateKey } from './json-keys.ts';
 export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig, TapLayer, type TapLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayLayer, type HighwayLayerConfig } from './layers/highway-layer.ts';
@@ -54,12 +55,18 @@ export {
   decodeSafetensors,
   encodeSafetensors,
   type Safetensors,
-  SafetensorsError,
   type SafetensorsTensor,
-  type SafetensorsType,
   type TensorData,
 } from './safetensors.ts';
+export { SafetensorsError } from './safetensors-error.ts';
+export {
+  parseSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsHeaderLength,
+} from './safetensors-header.ts';
 export { type SuggestedStage, suggestTaps, type TapSuggestion } from './suggest-taps.ts';
 export type { ParameterCounts } from './summary.ts';
 export { type LayerPattern, TapError } from './taps.ts';
 export type { AdapterJob } from './train-step.ts';
+export { type SafetensorsType, widenTensor } from './widen.ts';

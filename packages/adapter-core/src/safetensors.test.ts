@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from './safetensors.ts';
+import { duplicateKey } from './json-keys.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { SafetensorsError } from './safetensors-error.ts';
 
 const example = {
   b: { shape: [2, 3], data: new Float32Array([1, -2, 3.5, 0, 1e-8, -0.25]) },
@@ -56,7 +58,74 @@ describe('safetensors', () => {
     expect(() => read('I64', [1], new BigInt64Array([2n ** 40n]).buffer)).toThrow(/beyond 32 bits/);
   });
 
+  it('widens unsigned integers and floats of eight bits', () => {
+    const read = (dtype: string, data: ArrayBufferView) => {
+      const shape = [data.byteLength / { U16: 2, U32: 4, U64: 8 }[dtype]! || data.byteLength];
+      const header = { t: { dtype, shape, data_offsets: [0, data.byteLength] } };
+      const bytes = file(JSON.stringify(header), new Uint8Array(data.buffer as ArrayBuffer));
+      return [...decodeSafetensors(bytes).tensors.get('t')!.data];
+    };
+    expect(read('U16', new Uint16Array([0, 65535]))).toEqual([0, 65535]);
+    expect(read('U32', new Uint32Array([7, 2 ** 31 - 1]))).toEqual([7, 2 ** 31 - 1]);
+    expect(read('U64', new BigUint64Array([9n]))).toEqual([9]);
+    expect(() => read('U32', new Uint32Array([2 ** 31]))).toThrow(/beyond 32 bits/);
+    expect(() => read('U64', new BigUint64Array([2n ** 63n]))).toThrow(/beyond 32 bits/);
+    // as (exponent, fraction) of the formats' definition: largest, smallest normal, smallest, one, NaN
+    expect(read('F8_E4M3', new Uint8Array([0x7e, 0x08, 0x01, 0xb8, 0x7f, 0xff]))).toEqual([
+      448,
+      2 ** -6,
+      2 ** -9,
+      -1,
+      Number.NaN,
+      Number.NaN,
+    ]);
+    expect(read('F8_E5M2', new Uint8Array([0x7b, 0x04, 0x01, 0xbc, 0x7c, 0x7e]))).toEqual([
+      57344,
+      2 ** -14,
+      2 ** -16,
+      -1,
+      Number.POSITIVE_INFINITY,
+      Number.NaN,
+    ]);
+  });
+
+  it.each([
+    ['{"a":1,"b":{"a":2},"c":[{"a":3},"a","a"]}', undefined],
+    ['{"a":1,"b":2,"a":3}', 'a'],
+    ['{"x":{"a":"}\\"","a":1}}', 'a'],
+    ['{"a":1,"\\u0061":2}', 'a'],
+    ['[{"a":[]},{"a":",","b":0}]', undefined],
+    ['{"a":["b",{"c":1}],"b":{},"b":1}', 'b'],
+  ])('duplicateKey(%s) is %s', (text, key) => {
+    JSON.parse(text);
+    expect(duplicateKey(text)).toBe(key);
+  });
+
+  it('takes __proto__ as a name like any other', () => {
+    const entry = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+    const bytes = file(`{"__metadata__":{"__proto__":"m"},"__proto__":${entry}}`, new Uint8Array([5]));
+    const { tensors, metadata } = decodeSafetensors(bytes);
+    expect([...tensors.get('__proto__')!.data]).toEqual([5]);
+    expect(Object.entries(metadata)).toEqual([['__proto__', 'm']]);
+    expect('dtype' in {}).toBe(false);
+  });
+
   it.each<[string, Uint8Array]>([
+    [
+      'a name twice',
+      file(
+        '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+        new Uint8Array(1),
+      ),
+    ],
+    ['white space before the object', file(' {}')],
+    ['a byte order mark', file('\ufeff{}')],
+    [
+      'nesting without end as shape',
+      file(`{"t":{"dtype":"U8","shape":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`),
+    ],
+    ['nesting without end as type', file(`{"t":{"dtype":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`)],
+    ['an object with a toString as type', file('{"t":{"dtype":{"toString":1}}}')],
     ['shorter than a length', new Uint8Array(5)],
     ['a header longer than the file', file('{}').subarray(0, 9)],
     ['no JSON', file('{"a":')],
