@@ -31,7 +31,7 @@ interface ConvNeXtNaming extends Naming {
 const namings: readonly ConvNeXtNaming[] = [
   {
     library: 'transformers',
-    sign: 'embeddings.patch_embeddings.weight',
+    signs: ['encoder.stages.0.layers.0.dwconv.weight', 'embeddings.patch_embeddings.weight'],
     rules: [
       [/^stem\.conv$/, 'embeddings.patch_embeddings'],
       [/^stem\.norm$/, 'embeddings.layernorm'],
@@ -47,7 +47,7 @@ const namings: readonly ConvNeXtNaming[] = [
   },
   {
     library: 'timm',
-    sign: 'stages.0.blocks.0.conv_dw.weight',
+    signs: ['stages.0.blocks.0.conv_dw.weight', 'stem.0.weight'],
     rules: [
       [/^stem\.conv$/, 'stem.0'],
       [/^stem\.norm$/, 'stem.1'],
@@ -61,7 +61,7 @@ const namings: readonly ConvNeXtNaming[] = [
   },
   {
     library: 'the official repository',
-    sign: 'downsample_layers.0.0.weight',
+    signs: ['downsample_layers.0.0.weight', 'stages.0.0.dwconv.weight'],
     rules: [
       [/^stem\.conv$/, 'downsample_layers.0.0'],
       [/^stem\.norm$/, 'downsample_layers.0.1'],

@@ -9,8 +9,8 @@ export interface Naming {
   library: string;
   /** Replacements that turn the name of one of our layers into the library's. */
   rules: readonly [RegExp, string | ((match: string, ...groups: string[]) => string)][];
-  /** A name that only files of this naming have, without prefix. */
-  sign: string;
+  /** Names that, together, only files of this naming have, without prefix. */
+  signs: readonly [string, ...string[]];
   /** Names behind the prefix that a backbone does without: classifiers, poolers, mask tokens. */
   heads: RegExp;
 }
@@ -49,9 +49,11 @@ export function findNaming<N extends Naming>(
   namings: readonly N[],
 ): FileNaming<N> | undefined {
   for (const naming of namings) {
+    const [sign] = naming.signs;
     for (const name of entries.keys()) {
-      if (name !== naming.sign && !name.endsWith(`.${naming.sign}`)) continue;
-      return { naming, prefix: name.slice(0, name.length - naming.sign.length) };
+      if (name !== sign && !name.endsWith(`.${sign}`)) continue;
+      const prefix = name.slice(0, name.length - sign.length);
+      if (naming.signs.every((other) => entries.has(prefix + other))) return { naming, prefix };
     }
   }
   return undefined;
