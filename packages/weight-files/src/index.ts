@@ -1,3 +1,4 @@
+export { classNamesIn } from './class-names.ts';
 export { WeightFileError, WeightsMismatchError } from './errors.ts';
 export {
   type LoadWeightsOptions,
