@@ -151,6 +151,8 @@ const cases: Record<string, Case> = {
   'product TN, wide': { shapes: '33×17  33×40', fn: product(true, false) },
   'product TN, narrow': { shapes: '33×40  33×17', fn: product(true, false) },
   'product TT': { shapes: '33×17  21×33', fn: product(true, true) },
+  'product with one column, whose transpose is the same data': { shapes: '40×64  64×1', fn: product() },
+  'product with one row': { shapes: '40×1  1×64', fn: product() },
   'batch NN': { shapes: '3×17×33  3×33×21', fn: product() },
   'batch NT': { shapes: '3×17×33  3×21×33', fn: product(false, true) },
   'batch TN': { shapes: '3×33×17  3×33×21', fn: product(true, false) },

@@ -82,7 +82,8 @@ function matMul({ inputs, attrs, backend }: KernelCall, epilogue: Epilogue): tf.
     if (tA) left = swapped(ws, left);
     if (tB) right = swapped(ws, right);
     const out = ws.make([Math.max(batchA, batchB), m, n]);
-    multiply(ws, left, right, out, sizes, epilogue, tA);
+    // a vector is transposed by reference: its native id may already stand for a packed copy of the other shape
+    multiply(ws, left, right, out, sizes, epilogue, tA || tB);
     return ws.keep(out, shape);
   });
 }
