@@ -56,7 +56,7 @@ export async function loadSwinWeights(
 const dispensable = /\.(relative_position_index|attn_mask|mask_token|relative_coords_table)$|^mask_token$/;
 
 /** Whether a name of a file belongs to a part of the backbone that the model has: the embedding, or one of its stages. */
-function isBackbones(name: string, { naming, prefix }: FileNaming, stages: number): boolean {
+export function isBackbones(name: string, { naming, prefix }: FileNaming, stages: number): boolean {
   if (!name.startsWith(prefix)) return false;
   const own = name.slice(prefix.length);
   if (dispensable.test(own) || naming.heads.test(own)) return false;
@@ -66,7 +66,8 @@ function isBackbones(name: string, { naming, prefix }: FileNaming, stages: numbe
   return parts.some((part) => own.startsWith(part));
 }
 
-function stagesOf(model: LayersModel): number {
+/** How many stages a model has, by the names of its weights. */
+export function stagesOf(model: LayersModel): number {
   const names = model.weights.map(({ originalName }) =>
     /^layers\.(\d+)\./.exec(officialName(originalName) ?? ''),
   );

@@ -13,15 +13,30 @@ export interface FileNaming {
 
 const firstBlock = 'layers.0.blocks.0.norm1.weight';
 
+/** A weight of the attention of Swin V2. */
+const v2Scale = /\.(attn|self)\.logit_scale$/;
+
 /**
  * Recognises the naming of a file by its keys.
  *
  * @throws {@link SwinWeightsError} if the file holds no Swin of a known naming, or a Swin V2.
  */
 export function namingOf(file: WeightFile): FileNaming {
+  const found = findNaming(file, namings, 'layers.0.blocks.0.attn.relative_position_bias_table');
+  const isV2 = [...file.entries.keys()].some((name) => v2Scale.test(name));
+  if (!found || isV2) throw notSwin(file, isV2);
+  return found;
+}
+
+/** The first of the namings under which a file has the patch embedding, the first block and a witness (an official name). */
+export function findNaming(
+  file: WeightFile,
+  known: readonly Naming[],
+  witness: string,
+): FileNaming | undefined {
   const names = [...file.entries.keys()];
-  const found = namings.flatMap((naming) => matches(file, names, naming)).at(0);
-  if (!found || names.some((name) => name.endsWith('.logit_scale'))) throw notSwin(file, found !== undefined);
+  const found = known.flatMap((naming) => matches(file, names, naming, witness)).at(0);
+  if (!found) return undefined;
   const { naming, prefix } = found;
   return {
     naming,
@@ -30,15 +45,16 @@ export function namingOf(file: WeightFile): FileNaming {
   };
 }
 
-/** The naming and its prefix, if the file has the patch embedding, the first block and its table under these names. */
-function matches(file: WeightFile, names: readonly string[], naming: Naming) {
+/** The naming and its prefix, if the file has the patch embedding, the first block and the witness under these names. */
+function matches(file: WeightFile, names: readonly string[], naming: Naming, witness: string) {
   if (naming.unlike && names.some((name) => naming.unlike!.test(name))) return [];
   const patch = renamed('patch_embed.proj.weight', naming);
-  const table = renamed('layers.0.blocks.0.attn.relative_position_bias_table', naming);
   return names
     .filter((name) => name === patch || name.endsWith(`.${patch}`))
     .map((name) => name.slice(0, -patch.length))
-    .filter((prefix) => [renamed(firstBlock, naming), table].every((name) => file.entries.has(prefix + name)))
+    .filter((prefix) =>
+      [firstBlock, witness].every((name) => file.entries.has(prefix + renamed(name, naming))),
+    )
     .map((prefix) => ({ naming, prefix }));
 }
 
@@ -53,7 +69,7 @@ function notSwin({ name, entries }: WeightFile, isV2: boolean): SwinWeightsError
   if (isV2) {
     return new SwinWeightsError({
       what: `${name} holds a Swin V2, which has other layers`,
-      received: [...entries.keys()].find((key) => key.endsWith('.logit_scale'))!,
+      received: [...entries.keys()].find((key) => v2Scale.test(key))!,
       fix: 'use loadSwinV2 and swinV2',
     });
   }
