@@ -30,7 +30,7 @@ export function windowAttention(
 }
 
 /** Queries, keys and values apart, head after head. */
-export type Heads = [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D];
+type Heads = [q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D];
 
 /** [windows, tokens, 3 * heads * depth] to queries, keys and values, [heads * windows, tokens, depth] each. */
 export function splitHeads(qkv: tf.Tensor3D, heads: number): Heads {

@@ -21,7 +21,7 @@ export interface WholeSwinV2Config extends WholeSwinConfig {
 }
 
 /** What attention in a stage measures by, in tokens. */
-export interface StageWindows {
+interface StageWindows {
   window: number;
   /** Shift of the odd blocks. */
   shift: number;

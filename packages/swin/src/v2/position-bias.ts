@@ -22,7 +22,7 @@ export interface PositionNetwork {
  * @param pretrained Side of the window in pretraining, whose largest distance is 8.
  * @returns [(2 * window - 1)², 2] in row-major order of (row, column) distances.
  */
-export function logCoordinates(window: number, pretrained: number): Float32Array {
+function logCoordinates(window: number, pretrained: number): Float32Array {
   const span = 2 * window - 1;
   const axis = Array.from({ length: span }, (_, i) => {
     const distance = (8 * (i - window + 1)) / Math.max(pretrained - 1, 1);

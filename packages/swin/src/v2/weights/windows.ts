@@ -4,7 +4,7 @@ import type { FileNaming } from '../../weights/file-naming.ts';
 import { checkV2Config, type SwinV2Config } from '../config.ts';
 
 /** What no shape of a weight tells: windows, and the size of the images. */
-export type V2Windows = Pick<SwinV2Config, 'window' | 'imageSize' | 'pretrainedWindows'>;
+type V2Windows = Pick<SwinV2Config, 'window' | 'imageSize' | 'pretrainedWindows'>;
 
 /** The part of a Swin V2's configuration that its weights tell. */
 export type V2Shapes = Omit<SwinV2Config, keyof V2Windows> & { patch: number };
