@@ -1,5 +1,6 @@
 import type { WeightFile } from '@e3va/weight-files';
 import { cocoCategories, cocoNames } from './coco-names.ts';
+import { field, metaOf, parsed } from './metadata.ts';
 import type { DetectorNaming } from './naming.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { DetectorNaming } from './naming.ts';
  * @param count How many classes the detector has.
  */
 export function classNamesOf(file: WeightFile, count: number, naming: DetectorNaming): string[] {
-  const meta = parsed(file.metadata.meta);
+  const meta = metaOf(file);
   const sources = [parsed(file.metadata.dataset_meta), field(meta, 'dataset_meta'), meta];
   for (const source of sources) {
     for (const key of ['classes', 'CLASSES']) {
@@ -28,17 +29,4 @@ export function classNamesOf(file: WeightFile, count: number, naming: DetectorNa
 function isNames(value: unknown, count: number): value is string | readonly string[] {
   if (typeof value === 'string') return count === 1;
   return Array.isArray(value) && value.length === count && value.every((name) => typeof name === 'string');
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-/** What a string of JSON holds; nothing if it is none. */
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -178,6 +178,11 @@ describe('detectorOptionsOf', () => {
     expect(describe).toThrow(message);
   });
 
+  it('names a RetinaNet from before mmdetection 2, whose names are the same', () => {
+    const file = references.mmdet_retinanet!.file(undefined, { meta: '{"mmdet_version": "1.2.0+ab"}' });
+    expect(() => detectorOptionsOf(file)).toThrow('of mmdetection before 2.0');
+  });
+
   it('names anchors of another number than three ratios give', () => {
     const file = reshaped(/retina_(cls|reg)\.weight/, [16, 16, 3, 3])(fileOf('mmdet_retinanet'));
     expect(() => detectorOptionsOf(file)).toThrow('a whole number of sizes of three ratios each');

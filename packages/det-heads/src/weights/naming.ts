@@ -1,4 +1,5 @@
 import { type WeightFile, WeightsMismatchError } from '@e3va/weight-files';
+import { field, metaOf } from './metadata.ts';
 
 /** Whose names the weights of a detector have in a file. */
 export type DetectorNaming = 'mmdet' | 'torchvision';
@@ -55,7 +56,7 @@ const parts: Record<DetectorNaming, RegExp> = {
   torchvision: /^(backbone\.fpn|head|rpn|roi_heads)\./,
 };
 
-/** Names of mmdetection before 2.0, whose boxes are coded otherwise. */
+/** Names of an R-CNN of mmdetection before 2.0, whose boxes are coded otherwise. */
 const old = /^bbox_head\.(\d+\.)?(fc_cls|shared_fcs|shared_convs)\b/;
 
 function both(module: string): string[] {
@@ -85,7 +86,8 @@ export class DetectorNames {
         received: names.length === 0 ? 'no tensors' : `${names.slice(0, 3).join(', ')}…`,
       });
     }
-    if (names.some((name) => old.test(name))) {
+    const version = `${field(metaOf(file), 'mmdet_version')}`;
+    if (names.some((name) => old.test(name)) || /^[01]\./.test(version)) {
       throw new WeightsMismatchError({
         what: `${file.name} is a detector of mmdetection before 2.0, which coded boxes otherwise`,
         fix: 'convert it with tools/model_converters/upgrade_model_version.py of mmdetection 2',
