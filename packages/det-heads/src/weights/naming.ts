@@ -1,5 +1,4 @@
 import { type WeightFile, WeightsMismatchError } from '@e3va/weight-files';
-import { field, metaOf } from './metadata.ts';
 
 /** Whose names the weights of a detector have in a file. */
 export type DetectorNaming = 'mmdet' | 'torchvision';
@@ -59,6 +58,9 @@ const parts: Record<DetectorNaming, RegExp> = {
 /** Names of an R-CNN of mmdetection before 2.0, whose boxes are coded otherwise. */
 const old = /^bbox_head\.(\d+\.)?(fc_cls|shared_fcs|shared_convs)\b/;
 
+/** The same in what mmdetection writes beside the weights, as JSON; the names of a RetinaNet did not change. */
+const oldVersion = /"mmdet_version": *"[01]\./;
+
 function both(module: string): string[] {
   return [`${module}.0`, module];
 }
@@ -86,8 +88,7 @@ export class DetectorNames {
         received: names.length === 0 ? 'no tensors' : `${names.slice(0, 3).join(', ')}…`,
       });
     }
-    const version = `${field(metaOf(file), 'mmdet_version')}`;
-    if (names.some((name) => old.test(name)) || /^[01]\./.test(version)) {
+    if (names.some((name) => old.test(name)) || oldVersion.test(file.metadata.meta ?? '')) {
       throw new WeightsMismatchError({
         what: `${file.name} is a detector of mmdetection before 2.0, which coded boxes otherwise`,
         fix: 'convert it with tools/model_converters/upgrade_model_version.py of mmdetection 2',
