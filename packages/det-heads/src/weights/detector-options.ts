@@ -130,7 +130,6 @@ function rcnnOptions(
   const [box, mask] = cascade ? ['boxHead.0', 'maskHead.0'] : ['boxHead', 'maskHead'];
   const torchvision = names.naming === 'torchvision';
   const { classes, ...boxHead } = boxHeadOptions(shapes, names, box!, channels);
-  const { convs, width } = shapes.convs((i) => `${mask}.convs.${i}`, channels);
   const masks = kind === 'mask-rcnn' || kind === 'cascade-mask-rcnn';
   const rpnWidth = shapes.of('rpn.conv', [undefined, channels, 3, 3])[0]!;
   return {
@@ -138,7 +137,7 @@ function rcnnOptions(
     channels,
     boxHead,
     rpn: { width: rpnWidth, ...(torchvision && { boxLoss: 'smooth-l1' }) },
-    ...(masks && { maskHead: { convs, convChannels: width } }),
+    ...(masks && { maskHead: maskHeadOptions(shapes, mask!, channels, torchvision ? classes + 1 : classes) }),
     ...(cascade && { masks }),
     ...(cascade && !boxHead.classAgnostic && { boxLoss: 'giou', boxLossWeight: 10 }),
     ...(torchvision && { definition: 'torchvision', boxLoss: 'smooth-l1', beta: 1 / 9 }),
@@ -157,4 +156,11 @@ function boxHeadOptions(shapes: CheckpointShapes, names: DetectorNames, head: st
   const [deltas] = shapes.of(`${head}.reg`, [undefined, denseChannels]) as [number, number];
   const classAgnostic = deltas === 4 && names.naming === 'mmdet' && classes > 1;
   return { classes, poolSize, convs, convChannels: width, norm, dense, denseChannels, classAgnostic };
+}
+
+function maskHeadOptions(shapes: CheckpointShapes, head: string, channels: number, masks: number) {
+  const { convs, width } = shapes.convs((i) => `${head}.convs.${i}`, channels);
+  shapes.of(`${head}.up`, [width, width, 2, 2]);
+  shapes.of(`${head}.logits`, [masks, width, 1, 1]);
+  return { convs, convChannels: width };
 }

@@ -127,7 +127,7 @@ describe('detectorOptionsOf', () => {
   it('names COCO’s numbers in torchvision’s, from which some are missing', () => {
     const file = changed(fileOf('torchvision_mask_rcnn'), (name, shape) => [
       name,
-      name.endsWith('cls_score.weight') ? [91, shape[1]!] : shape,
+      /(cls_score|mask_fcn_logits)\.weight$/.test(name) ? [91, ...shape.slice(1)] : shape,
     ]);
     const { classNames } = detectorOptionsOf(file);
     expect(classNames.length).toBe(90);
@@ -171,6 +171,7 @@ describe('detectorOptionsOf', () => {
       reshaped(/shared_fcs\.0\.weight/, [20, 800]),
       'a whole number of cells a side',
     ],
+    ['one mask for all classes', reshaped(/conv_logits\.weight/, [1, 16, 1, 1]), 'a shape [3, 16, 1, 1]'],
     ['no class but the background', reshaped(/fc_cls\.weight/, [1, 20]), 'a whole number of classes'],
   ])('names %s', (_, change, message) => {
     const describe = () => detectorOptionsOf(change(fileOf('mmdet_mask_rcnn')));
