@@ -7,6 +7,14 @@ export { Gelu } from './layers/gelu.ts';
 export { PatchConv, type PatchConvConfig, patchConv } from './layers/patch-conv.ts';
 export { Scale, type ScaleConfig } from './layers/scale.ts';
 export { UpConv, type UpConvConfig, upConv } from './layers/up-conv.ts';
+export { type BackboneFiles, type LoadBackboneOptions, loadBackbone } from './load-backbone.ts';
+export {
+  type ConvNeXtPreset,
+  convNeXtPresets,
+  type PresetFacts,
+  type ViTPreset,
+  vitPresets,
+} from './presets.ts';
 export type { ViTConfig } from './vit/config.ts';
 export { pyramidLayers, type SimpleFeaturePyramidOptions, simpleFeaturePyramid } from './vit/pyramid.ts';
 export { Resample, type ResampleConfig } from './vit/resample.ts';

@@ -4,9 +4,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, type Shape } from '@tensorflow/tfjs-layers';
 import { channelsOf, single, singleShape } from './layer.ts';
 
-/** Scores of about this many numbers are held at a time; larger ones are worked through in groups of heads. */
-const mostScores = 2 ** 24;
-
 /**
  * Multi-head self-attention between the qkv projection and the output projection: softmax(q kᵀ / √d) v for each head.
  *
@@ -14,25 +11,26 @@ const mostScores = 2 ** 24;
  *
  * @param qkv [batch, tokens, 3 * channels]: queries, keys and values, each of them head after head.
  * @param heads Number of heads; divides the channels.
+ * @param mostScores How many scores may be held at a time; more are worked through in groups of heads, one at least.
  * @returns [batch, tokens, channels], head after head.
  */
-export function selfAttention(qkv: tf.Tensor3D, heads: number): tf.Tensor3D {
+export function selfAttention(qkv: tf.Tensor3D, heads: number, mostScores = 2 ** 24): tf.Tensor3D {
   return tf.tidy(() => {
     const [batch, tokens, triple] = qkv.shape;
     const depth = triple / 3 / heads;
     const rows = tf.reshape(qkv, [batch * tokens, 3 * heads, depth]);
     const byHead = tf.reshape(tf.transpose(rows, [1, 0, 2]), [3, batch * tokens * heads * depth]);
     const parts = tf.split(byHead, 3).map((part) => tf.reshape(part, [heads * batch, tokens, depth]));
-    const mixed = inGroups(parts as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D]);
+    const most = Math.max(1, Math.floor(mostScores / tokens ** 2));
+    const mixed = inGroups(parts as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D], most);
     const byToken = tf.transpose(tf.reshape(mixed, [heads, batch * tokens, depth]), [1, 0, 2]);
     return tf.reshape(byToken, [batch, tokens, triple / 3]);
   });
 }
 
-/** Attention of [heads * batch, tokens, depth] each, so many heads at a time that the scores stay small. */
-function inGroups(parts: [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D]): tf.Tensor3D {
+/** Attention of [heads * batch, tokens, depth] each, at most `most` heads at a time. */
+function inGroups(parts: [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D], most: number): tf.Tensor3D {
   const [all, tokens, depth] = parts[0].shape;
-  const most = Math.max(1, Math.floor(mostScores / tokens ** 2));
   if (all <= most) return attend(...parts);
   const mixed: tf.Tensor3D[] = [];
   for (let at = 0; at < all; at += most) {

@@ -5,15 +5,15 @@ import { layers, type Shape } from '@tensorflow/tfjs-layers';
 
 /**
  * The matrix [to, from] that brings one axis of a map from one stride to another: pixel i of the result covers the image
- * pixels [i * toStride, (i + 1) * toStride). Between the centres of finer pixels it interpolates linearly; over a coarser one it
- * takes the mean of what it covers.
+ * pixels [i * toStride, (i + 1) * toStride). It interpolates linearly at the centre; from twice the stride on, where that would
+ * leave pixels out, it takes the mean of what it covers.
  */
 export function strideMatrix(to: number, from: number, toStride: number, fromStride: number): Float32Array {
   const matrix = new Float32Array(to * from);
   const ratio = toStride / fromStride;
   for (let i = 0; i < to; i++) {
     const row = matrix.subarray(i * from, (i + 1) * from);
-    if (ratio <= 1) interpolate(row, (i + 0.5) * ratio - 0.5);
+    if (ratio < 2) interpolate(row, (i + 0.5) * ratio - 0.5);
     else average(row, i * ratio, (i + 1) * ratio);
   }
   return matrix;
@@ -43,7 +43,7 @@ export interface ResampleConfig extends LayerConfig {
 
 /**
  * A map at another stride: a map [batch, height, width, C] and the images that it was made from (only their shape is read) to
- * [batch, ⌈image height / to⌉, ⌈image width / to⌉, C]; bilinear to finer strides, the mean of what is covered to coarser ones.
+ * [batch, ⌈image height / to⌉, ⌈image width / to⌉, C]; bilinear, or the mean of what is covered from twice the stride on.
  * The pixels stand exactly where the stride says, also from a stride of 14 to one of 16. It has no weights.
  */
 export class Resample extends layers.Layer {

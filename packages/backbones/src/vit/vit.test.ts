@@ -137,6 +137,9 @@ onBackends('a ViT', () => {
       const size = tf.max(tf.abs(grads[(weight.read() as tf.Variable).name]!)).dataSync()[0]!;
       expect(size, weight.originalName).toBeGreaterThan(1e-9);
     }
+    // nothing of the base itself is reached by a gradient
+    const reached = Object.keys(tf.variableGrads(loss).grads);
+    expect(new Set(reached)).toEqual(new Set(variables.map(({ name }) => name)));
     const optimizer = tf.train.adam(1e-2);
     const losses = Array.from({ length: 6 }, () => optimizer.minimize(loss, true, variables)!.dataSync()[0]!);
     expect(losses.at(-1)!).toBeLessThan(0.99 * losses[0]!);
