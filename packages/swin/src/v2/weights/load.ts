@@ -1,11 +1,11 @@
-import type { LoadWeightsOptions, WeightFile } from '@e3va/weight-files';
+import type { LoadWeightsOptions, WeightFile, WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { SwinV2Config } from '../config.ts';
 import { blankSwinV2 } from '../swin-v2.ts';
 import { loadSwinV2Weights } from './assign.ts';
 import { swinV2ConfigOf } from './config-of.ts';
 
-/** The files of a pretrained Swin V2. */
+/** The files of a pretrained Swin V2, opened: what `openModel` of `@e3va/hub` gives. */
 export interface SwinV2Files {
   /** The open weight file; it stays open. */
   weights: WeightFile;
@@ -21,6 +21,8 @@ export interface LoadSwinV2Options extends Pick<LoadWeightsOptions, 'strict'> {
   dropPath?: number;
   /** The levels to give out, ascending; default all. */
   outLevels?: readonly number[];
+  /** Is shown what was loaded, missing and skipped. */
+  onReport?: (report: WeightsReport) => void;
 }
 
 /**
@@ -33,14 +35,12 @@ export interface LoadSwinV2Options extends Pick<LoadWeightsOptions, 'strict'> {
  *
  * @example
  * ```ts no-run
- * import { readFile } from 'node:fs/promises';
- * import { loadSwinV2 } from '@e3va/swin';
- * import { openWeights } from '@e3va/weight-files';
+ * import { openModel } from '@e3va/hub';
+ * import { loadSwinV2, swinV2Presets } from '@e3va/swin';
  *
- * const weights = await openWeights('swinv2-tiny-patch4-window8-256/model.safetensors');
- * const config = JSON.parse(await readFile('swinv2-tiny-patch4-window8-256/config.json', 'utf8'));
- * const model = await loadSwinV2({ weights, config }, { outLevels: [1, 2, 3] });
- * await weights.close();
+ * const files = await openModel(swinV2Presets['tiny-window8'].hub);
+ * const model = await loadSwinV2(files, { outLevels: [1, 2, 3] });
+ * await files.close();
  * console.log(model.outputs.map((level) => level.shape)); // channels 192, 384, 768
  * ```
  */
@@ -52,7 +52,8 @@ export async function loadSwinV2(
   const { dropPath = config.dropPath, outLevels = config.outLevels, strict } = options;
   const model = blankSwinV2({ ...config, dropPath, outLevels });
   try {
-    await loadSwinV2Weights(model, weights, { strict, fresh: true });
+    const report = await loadSwinV2Weights(model, weights, { strict, fresh: true });
+    options.onReport?.(report);
   } catch (error) {
     model.dispose();
     throw error;

@@ -219,7 +219,16 @@ describe('weights of swin V2', () => {
   it('loadSwinV2 gives levels as asked, the same model as by hand, and leaves nothing behind on an error', async () => {
     const before = tf.memory().numTensors;
     const files = { weights: v2Weights('bound_hf'), config: json };
-    const model = await loadSwinV2(files, { outLevels: [1, 3] });
+    let loaded = 0;
+    const model = await loadSwinV2(files, {
+      outLevels: [1, 3],
+      dropPath: 0.3,
+      onReport: (report) => {
+        loaded = report.loaded.length;
+      },
+    });
+    expect(loaded).toBe(model.weights.length - 4 + 2 * 8); // without out-norms; queries, keys and values of 8 blocks apart
+    expect(model.getLayer('stages.3.blocks.1.attn').getConfig().rate).toBeCloseTo(0.3, 9);
     const byHand = swinV2({ ...boundConfig, outLevels: [1, 3] });
     await loadSwinV2Weights(byHand, files.weights);
     tf.tidy(() => {
