@@ -15,4 +15,5 @@ export {
   HubUnavailableError,
 } from './errors.ts';
 export { type ModelId, parseModelId } from './names.ts';
+export { type ResolveFileOptions, resolveFile } from './resolve-file.ts';
 export type { HubOptions, HubProgress } from './settings.ts';
