@@ -11,6 +11,7 @@ export { type BackboneFiles, type LoadBackboneOptions, loadBackbone } from './lo
 export {
   type ConvNeXtPreset,
   convNeXtPresets,
+  dinov2Presets,
   type PresetFacts,
   type ViTPreset,
   vitPresets,

@@ -11,8 +11,8 @@ export interface PresetFacts {
   hub: string;
   /** Licence of the weights, as their model card states it. */
   licence: string;
-  /** Images that the weights were pretrained on. */
-  pretrained: string;
+  /** Images that the weights were trained on. */
+  trained: string;
   /** Published top-1 accuracy on the validation images of ImageNet-1k, in per cent; undefined where none was published. */
   top1?: number;
 }
@@ -28,7 +28,7 @@ const licence = 'Apache-2.0';
 const convNeXtFacts = {
   source: 'Liu et al., arXiv 2201.03545, section 3 and table 1 (trained and tested at 224 × 224)',
   licence,
-  pretrained: 'ImageNet-1k',
+  trained: 'ImageNet-1k',
 } as const;
 
 /**
@@ -78,7 +78,7 @@ const vitFacts = {
   source:
     'Dosovitskiy et al., arXiv 2010.11929, table 1; small after Touvron et al., arXiv 2012.12877, table 1',
   licence,
-  pretrained: 'ImageNet-21k, then ImageNet-1k',
+  trained: 'ImageNet-21k, then ImageNet-1k',
 } as const;
 
 const dinoFacts = {
@@ -88,28 +88,35 @@ const dinoFacts = {
   source:
     'Oquab et al., arXiv 2304.07193, table 17; top-1 of a linear classifier on the frozen network, table 4',
   licence,
-  pretrained: 'LVD-142M, without labels',
+  trained: 'LVD-142M, without labels',
 } as const;
 
 /**
- * Vision Transformers by name, and where their pretrained weights are.
+ * Vision Transformers trained for classification by name, and where their pretrained weights are.
  *
  * @example
  * ```ts
  * import { vitPresets } from '@e3va/backbones';
  *
- * console.log(vitPresets['dinov2-small'].patch, vitPresets['dinov2-small'].parameters); // 14 22056192
+ * console.log(vitPresets['small-16'].heads, vitPresets['small-16'].parameters); // 6 21665664
  * ```
  */
 export const vitPresets = {
-  'vit-small-16': { ...small, ...vitFacts, parameters: 21665664, hub: 'WinKawaks/vit-small-patch16-224' },
-  'vit-base-16': { ...base, ...vitFacts, parameters: 85798656, hub: 'google/vit-base-patch16-224' },
-  'dinov2-small': {
-    ...small,
-    ...dinoFacts,
-    parameters: 22056192,
-    hub: 'facebook/dinov2-small',
-    top1: 81.1,
-  },
-  'dinov2-base': { ...base, ...dinoFacts, parameters: 86579712, hub: 'facebook/dinov2-base', top1: 84.5 },
+  'small-16': { ...small, ...vitFacts, parameters: 21665664, hub: 'WinKawaks/vit-small-patch16-224' },
+  'base-16': { ...base, ...vitFacts, parameters: 85798656, hub: 'google/vit-base-patch16-224' },
+} as const satisfies Record<string, ViTPreset>;
+
+/**
+ * Vision Transformers of DINOv2 by name, and where their pretrained weights are; they can be given to `vit` as they are.
+ *
+ * @example
+ * ```ts
+ * import { dinov2Presets } from '@e3va/backbones';
+ *
+ * console.log(dinov2Presets.small.patch, dinov2Presets.small.parameters); // 14 22056192
+ * ```
+ */
+export const dinov2Presets = {
+  small: { ...small, ...dinoFacts, parameters: 22056192, hub: 'facebook/dinov2-small', top1: 81.1 },
+  base: { ...base, ...dinoFacts, parameters: 86579712, hub: 'facebook/dinov2-base', top1: 84.5 },
 } as const satisfies Record<string, ViTPreset>;

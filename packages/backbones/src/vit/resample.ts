@@ -8,7 +8,7 @@ import { layers, type Shape } from '@tensorflow/tfjs-layers';
  * pixels [i * toStride, (i + 1) * toStride). It interpolates linearly at the centre; from twice the stride on, where that would
  * leave pixels out, it takes the mean of what it covers.
  */
-export function strideMatrix(to: number, from: number, toStride: number, fromStride: number): Float32Array {
+function strideMatrix(to: number, from: number, toStride: number, fromStride: number): Float32Array {
   const matrix = new Float32Array(to * from);
   const ratio = toStride / fromStride;
   for (let i = 0; i < to; i++) {

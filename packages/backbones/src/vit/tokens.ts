@@ -10,7 +10,7 @@ import { cubicMatrix } from './cubic.ts';
  *
  * @param positions [grid², channels], row by row.
  * @param size Height and width of the other grid.
- * @param antialias As in {@link cubicMatrix}.
+ * @param antialias Whether the kernel grows with the step where the grid shrinks.
  * @returns [height * width, channels]; the positions themselves if the grids are equal.
  */
 export function resizePositions(

@@ -26,7 +26,7 @@ import { TokenEmbedding } from './tokens.ts';
  * Sources: Dosovitskiy et al., arXiv 2010.11929; Oquab et al., arXiv 2304.07193; Li et al., arXiv 2203.16527. The references
  * are transformers' `ViTModel`, `Dinov2Model` and `Dinov2WithRegistersModel`.
  *
- * @param config The architecture, for instance one of {@link vitPresets}.
+ * @param config The architecture, for instance one of {@link vitPresets} or {@link dinov2Presets}.
  * @returns A model that saves and loads as any other LayersModel, as long as this package is imported.
  * @throws {@link BackboneConfigError} if the numbers do not go together.
  *

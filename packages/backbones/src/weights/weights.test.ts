@@ -9,7 +9,13 @@ import { blankConvNeXt } from '../convnext/convnext.ts';
 import { convNeXtConfigOf, convNeXtTargets, isConvNeXt, loadConvNeXtWeights } from '../convnext/weights.ts';
 import { BackboneConfigError, BackboneWeightsError } from '../errors.ts';
 import { loadBackbone } from '../load-backbone.ts';
-import { type ConvNeXtPreset, convNeXtPresets, type ViTPreset, vitPresets } from '../presets.ts';
+import {
+  type ConvNeXtPreset,
+  convNeXtPresets,
+  dinov2Presets,
+  type ViTPreset,
+  vitPresets,
+} from '../presets.ts';
 import { blankViT, vit } from '../vit/vit.ts';
 import { loadViTWeights, vitConfigOf, vitTargets } from '../vit/weights.ts';
 
@@ -19,10 +25,16 @@ const fixtures = new URL('../../test/fixtures/', import.meta.url);
 const parameters = readJson<Record<string, number>>(new URL('parameters.json', fixtures));
 const keys = readJson<Record<string, Record<string, number[]>>>(new URL('keys.json', fixtures));
 
-describe('presets', () => {
-  const presets: Record<string, ConvNeXtPreset | ViTPreset> = { ...vitPresets };
-  for (const [name, preset] of Object.entries(convNeXtPresets)) presets[`convnext-${name}`] = preset;
+const presets: Record<string, ConvNeXtPreset | ViTPreset> = {};
+for (const [family, list] of Object.entries({
+  convnext: convNeXtPresets,
+  vit: vitPresets,
+  dinov2: dinov2Presets,
+})) {
+  for (const [name, preset] of Object.entries(list)) presets[`${family}-${name}`] = preset;
+}
 
+describe('presets', () => {
   it.each(Object.entries(presets))('%s has the parameters that it and transformers state', (name, preset) => {
     const model = 'depths' in preset ? blankConvNeXt(preset) : blankViT(preset);
     expect(model.countParams()).toBe(preset.parameters);
@@ -57,10 +69,10 @@ describe('the real networks find a place for every name of their backbone', () =
     const file = shapesOnly(name);
     const isConv = isConvNeXt(file);
     const config = isConv ? convNeXtConfigOf(file) : vitConfigOf(file);
-    const preset = { ...convNeXtPresets, ...vitPresets };
-    const key = name.split(/[ +]/)[0]!.replace('convnext-', '') as keyof typeof preset;
     if (!name.startsWith('timm')) {
-      const { depths, channels, depth, heads, patch, grid, epsilon } = preset[key] as Record<string, unknown>;
+      const { depths, channels, depth, heads, patch, grid, epsilon } = presets[
+        name.split(/[ +]/)[0]!
+      ] as unknown as Record<string, unknown>;
       const expected = isConv
         ? { depths, channels }
         : { channels, depth, heads, patch, grid, epsilon: epsilon ?? 1e-6 };
