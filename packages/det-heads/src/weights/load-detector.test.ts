@@ -1,4 +1,5 @@
-import { memoryWeights, type WeightFile, WeightsMismatchError } from '@e3va/weight-files';
+import { fileURLToPath } from 'node:url';
+import { memoryWeights, openWeights, type WeightFile, WeightsMismatchError } from '@e3va/weight-files';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -197,6 +198,18 @@ describe('loadDetector', () => {
     expect(report.loaded.sort()).toEqual([...file.entries.keys()].sort());
     expect([report.missing, report.skipped, report.resized]).toEqual([[], [], []]);
     detector.dispose();
+  });
+
+  it('reads a checkpoint as mmdetection saves it, with its classes', async () => {
+    const path = fileURLToPath(new URL('../../test/fixtures/whole_mmdet_retinanet.pth', import.meta.url));
+    const file = await openWeights(path);
+    const { detector, classNames, report } = await loadDetector(file, { levels });
+    await file.close();
+    expect(classNames).toEqual(['cup', 'fork', 'red bowl']);
+    expect(report.skipped.length).toBe(4);
+    expect(report.skipped.every((name) => name.startsWith('backbone.'))).toBe(true);
+    const same = await loadDetector(fileOf('mmdet_retinanet'), { levels });
+    expect(weightsOf(detector)).toEqual(weightsOf(same.detector));
   });
 
   it('starts the layers of other classes anew', async () => {
