@@ -144,4 +144,34 @@ onBackends('a ViT', () => {
     const losses = Array.from({ length: 6 }, () => optimizer.minimize(loss, true, variables)!.dataSync()[0]!);
     expect(losses.at(-1)!).toBeLessThan(0.99 * losses[0]!);
   });
+
+  it('trains a pyramid that an adapter file carries to a base made anew', async () => {
+    const make = () => {
+      const model = vit({ ...tiny, pyramid: 'simple', pyramidChannels: 6 });
+      const given = model.layers
+        .filter(({ name }) => !pyramidLayers.test(name))
+        .flatMap(({ weights }) => weights);
+      given.forEach((w, i) => {
+        w.write(normal(w.shape as [number], i + 1, 0.3)); // stands for pretrained weights
+      });
+      return adapt(model, e3va({ rank: 2, alpha: 1, beta: 2, alsoTrain: pyramidLayers }));
+    };
+    const [trained, fresh] = [make(), make()];
+    const image = normal<tf.Rank.R4>([1, 24, 32, 3], 1);
+    for (const weight of trained.trainableWeights) {
+      weight.write(normal(weight.shape as [number], weight.id, 0.2));
+    }
+    let saved: tf.io.ModelArtifacts | undefined;
+    await trained.saveAdapter(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
+      }),
+    );
+    await fresh.loadAdapter(tf.io.fromMemory(saved!));
+    const levels = trained.apply(image);
+    fresh.apply(image).forEach((level, s) => {
+      expectClose(level, levels[s]!, 0);
+    });
+  });
 });
