@@ -6,21 +6,18 @@ import { classNamesOf } from './class-names.ts';
 import { type DetectorKind, Parts } from './kind.ts';
 import { DetectorNames, type DetectorNaming } from './naming.ts';
 
-interface Common {
+/** What a checkpoint tells of its detector: the kind, and the options that build it but for the levels. */
+export type DetectorCheckpoint = {
   /** Whose names the weights have. */
   naming: DetectorNaming;
   /** The name of each class, in the order of the labels. */
   classNames: string[];
   /** Channels of the backbone's levels that the feature pyramid reads, finest first. */
   levelChannels: number[];
-}
-
-/** What a checkpoint tells of its detector: the kind, and the options that build it but for the levels. */
-export type DetectorCheckpoint = Common &
-  (
-    | { kind: 'retinanet'; options: Omit<RetinaNetOptions, 'levels'> }
-    | { kind: Exclude<DetectorKind, 'retinanet'>; options: Omit<CascadeRcnnOptions, 'levels'> }
-  );
+} & (
+  | { kind: 'retinanet'; options: Omit<RetinaNetOptions, 'levels'> }
+  | { kind: Exclude<DetectorKind, 'retinanet'>; options: Omit<CascadeRcnnOptions, 'levels'> }
+);
 
 /**
  * Which detector a checkpoint of mmdetection (2 or 3) or torchvision holds: by names and shapes alone, so that nothing is read.
