@@ -9,6 +9,7 @@ import {
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { BackboneWeightsError } from '../errors.ts';
 import {
+  checkShapes,
   countIn,
   type FileNaming,
   fileLayer,
@@ -94,7 +95,14 @@ export function convNeXtConfigOf(file: WeightFile): ConvNeXtConfig {
     depths.push(countIn(file, (b) => weight(`stages.${s}.blocks.${b}.dwconv`)));
   }
   const channels = depths.map((_, s) => shapeIn(file, weight(`stages.${s}.blocks.0.dwconv`))[0]!);
+  depths.forEach((depth, s) => {
+    const size = channels[s]!;
+    for (let b = 0; b < depth; b++) {
+      checkShapes(file, { [weight(`stages.${s}.blocks.${b}.pwconv1`)]: [4 * size, size] });
+    }
+  });
   const [, , patch = 0] = shapeIn(file, weight('stem.conv'));
+  checkShapes(file, { [weight('stem.conv')]: [channels[0]!, 3, patch, patch] });
   const factors = file.entries.has(factorsName('stages.0.blocks.0.scale', naming));
   return { channels, depths, patch, ...(!factors && { layerScale: 0 }) };
 }

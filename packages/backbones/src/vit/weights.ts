@@ -12,6 +12,7 @@ import {
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { BackboneConfigError, BackboneWeightsError } from '../errors.ts';
 import {
+  checkShapes,
   countIn,
   type FileNaming,
   fileLayer,
@@ -127,10 +128,24 @@ export function vitConfigOf(file: WeightFile, config: Record<string, unknown> = 
   const name = (layer: string, weight = 'weight') => joined(fileLayer(layer, naming), weight);
   const [channels = 0, , patch = 0] = shapeIn(file, name('patch_embed.proj'));
   const [hidden = 0] = shapeIn(file, name('blocks.0.mlp.fc1'));
-  const registers = file.entries.get(tokenName('register_tokens', naming))?.shape[1] ?? 0;
+  const depth = countIn(file, (b) => name(`blocks.${b}.norm1`));
+  for (let b = 0; b < depth; b++) {
+    checkShapes(file, {
+      [name(`blocks.${b}.attn.proj`)]: [channels, channels],
+      [name(`blocks.${b}.mlp.fc1`)]: [hidden, channels],
+    });
+  }
+  const tokens = tokenName('register_tokens', naming);
+  const registers = file.entries.get(tokens)?.shape[1] ?? 0;
+  const table = tokenName('position_embeddings', naming);
+  checkShapes(file, {
+    [name('patch_embed.proj')]: [channels, 3, patch, patch],
+    [table]: [1, shapeIn(file, table)[1] ?? 0, channels],
+    ...(file.entries.has(tokens) && { [tokens]: [1, registers, channels] }),
+  });
   return {
     channels,
-    depth: countIn(file, (b) => name(`blocks.${b}.norm1`)),
+    depth,
     heads: (said.num_attention_heads as number | undefined) ?? channels / 64,
     patch,
     grid: positionsIn(file, naming).grid,

@@ -81,6 +81,23 @@ export function shapeIn(file: WeightFile, name: string): readonly number[] {
   });
 }
 
+/**
+ * Checks that tensors have the shapes that others told: no file makes a model that is much larger than itself.
+ *
+ * @throws {@link BackboneWeightsError} if one is missing or of another shape.
+ */
+export function checkShapes(file: WeightFile, expected: Record<string, readonly number[]>): void {
+  for (const [name, shape] of Object.entries(expected)) {
+    const received = shapeIn(file, name);
+    if (received.join() === shape.join()) continue;
+    throw new BackboneWeightsError({
+      what: `${file.name}: the shapes of its tensors contradict each other`,
+      expected: `${name} [${shape.join(', ')}]`,
+      received: `[${received.join(', ')}]`,
+    });
+  }
+}
+
 /** How many blocks or stages a file has: the first index from 0 under which a name is missing. */
 export function countIn({ entries }: WeightFile, name: (index: number) => string): number {
   let count = 0;

@@ -1,5 +1,7 @@
+import { E3vaError } from '@e3va/highway-grad';
 import { memoryWeights, type WeightFile, WeightsMismatchError, type WeightTarget } from '@e3va/weight-files';
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import '@tensorflow/tfjs-backend-cpu';
 import { type LayersModel, model as modelOf, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -246,4 +248,42 @@ describe('loading', () => {
       /'heads'.*\n.*8 channels\n.*3/,
     );
   });
+});
+
+it('files with tensors lost, renamed or of other shapes give a model or a named error, and leave nothing', async () => {
+  const files = ['convnext', 'vit', 'dinov2', 'registers', 'timm_registers'].map(
+    (name) => readReference(name).weights,
+  );
+  const before = tf.memory().numTensors;
+  const change = fc.record({
+    file: fc.constantFrom(...files),
+    at: fc.nat(),
+    kind: fc.constantFrom('lost', 'renamed', 'shape', 'flat', 'size'),
+    size: fc.constantFrom(0, 1, 2, 3, 7, 2 ** 31),
+  });
+  const outcomes = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(change, async ({ file, at, kind, size }) => {
+      const entries = new Map(file.entries);
+      const [name, { shape, dtype }] = [...entries][at % entries.size]!;
+      entries.delete(name);
+      if (kind === 'renamed') entries.set(`${name}x`, { shape, dtype });
+      if (kind === 'flat') entries.set(name, { shape: [], dtype });
+      if (kind === 'shape') entries.set(name, { shape: [...shape].reverse(), dtype });
+      if (kind === 'size') entries.set(name, { shape: shape.with(at % shape.length, size), dtype });
+      const strict = at % 2 === 0;
+      try {
+        (await loadBackbone({ weights: { ...file, entries } }, { strict })).dispose();
+        outcomes.add('model');
+      } catch (error) {
+        if (!E3vaError.isInstance(error)) throw error;
+        outcomes.add(error.name);
+      }
+      expect(tf.memory().numTensors).toBe(before);
+    }),
+    { numRuns: 150, seed: 1 },
+  );
+  expect([...outcomes].sort()).toEqual(
+    ['BackboneConfigError', 'BackboneWeightsError', 'WeightsMismatchError', 'model'].sort(),
+  );
 });
