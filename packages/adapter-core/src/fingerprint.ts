@@ -40,6 +40,17 @@ export async function fingerprint(model: LayersModel): Promise<BaseFingerprint> 
   return { name: model.name, layers: model.layers.length, parameters, hash: hash.hex() };
 }
 
+/**
+ * What identifies the taps that a model gives: its weights, as in {@link fingerprint}, and the layers that its outputs come
+ * from, with their configurations.
+ */
+export async function outputFingerprint(model: LayersModel): Promise<string> {
+  const hash = new Hash();
+  hash.text((await fingerprint(model)).hash);
+  hash.text(JSON.stringify(model.getConfig()));
+  return hash.hex();
+}
+
 /** FNV-1a over 32-bit words in two lanes: tells models apart, no protection against forgery. */
 class Hash {
   private a = 0x811c9dc5;

@@ -30,10 +30,21 @@ export class FrozenHalf {
    * @throws ShapeError if the number of inputs or a rank differs from the model's.
    */
   run(images: tf.Tensor | tf.Tensor[], visit?: TapVisit): tf.Tensor[] {
-    const inputs = Array.isArray(images) ? images : [images];
-    checkInputs(this.model.inputs, inputs);
+    const inputs = this.check(images);
     for (const weight of this.model.weights.slice(0, 1)) assertSingleTfjs(weight.read());
     return offTape(inputs, (...given) => execute(this.plan, given, visit));
+  }
+
+  /**
+   * Whether a batch of images fits.
+   *
+   * @returns The images as a list, one tensor an input.
+   * @throws ShapeError if the number of inputs or a shape differs from the model's.
+   */
+  check(images: tf.Tensor | tf.Tensor[]): tf.Tensor[] {
+    const inputs = Array.isArray(images) ? images : [images];
+    checkInputs(this.model.inputs, inputs);
+    return inputs;
   }
 }
 

@@ -1,0 +1,12 @@
+export { type Converter, configOf, neededWeight, shapeBy, unsupported, weightOf } from './converter.ts';
+export { OnnxLayerError, OnnxOptionError, OnnxRuntimeError, OnnxSizeError } from './errors.ts';
+export { computed, permuted, reshaped, type WeightArray } from './graph/array.ts';
+export type { Graph, Precision } from './graph/graph.ts';
+export type { OpenSize, Size } from './graph/size.ts';
+export type { Value } from './graph/value.ts';
+export type { Attribute, ElementType, Initializer, Node } from './onnx/schema.ts';
+export type { LateBytes } from './onnx/wire.ts';
+export { type OnnxEngineOptions, onnxEngine } from './onnx-engine.ts';
+export { registerConverter } from './registry.ts';
+export type { RuntimeName } from './runtime.ts';
+export { type ToOnnxOptions, toOnnx } from './to-onnx.ts';
