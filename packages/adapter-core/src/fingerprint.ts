@@ -47,7 +47,7 @@ export async function fingerprint(model: LayersModel): Promise<BaseFingerprint> 
 export async function outputFingerprint(model: LayersModel): Promise<string> {
   const hash = new Hash();
   hash.text((await fingerprint(model)).hash);
-  hash.text(JSON.stringify(model.getConfig()));
+  hash.text(JSON.stringify({ ...model.getConfig(), name: '' })); // tfjs numbers models without a name
   return hash.hex();
 }
 

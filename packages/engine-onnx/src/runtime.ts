@@ -31,16 +31,19 @@ const packages = { node: 'onnxruntime-node', web: 'onnxruntime-web' } as const;
 export const runtimeHere = (): RuntimeName =>
   typeof process === 'object' && process.versions?.node !== undefined ? 'node' : 'web';
 
+const loaders: Record<RuntimeName, () => Promise<object>> = {
+  node: () => import('onnxruntime-node'),
+  web: () => import('onnxruntime-web'),
+};
+
 /**
  * Loads the runtime; it is an optional peer, and loaded only here.
  *
  * @throws {@link OnnxRuntimeError} with the command that installs it.
  */
-export async function loadRuntime(name: RuntimeName): Promise<Runtime> {
+export async function loadRuntime(name: RuntimeName, load = loaders[name]): Promise<Runtime> {
   try {
-    const module = (await (name === 'node'
-      ? import('onnxruntime-node')
-      : import('onnxruntime-web'))) as object;
+    const module = await load();
     return ('InferenceSession' in module ? module : (module as { default: object }).default) as Runtime;
   } catch (cause) {
     // its installer also fetches parts for CUDA; the processor's parts come with the package

@@ -85,6 +85,10 @@ const dot: Converter = (layer, inputs, graph) => {
   return graph.value(graph.node('MatMul', [left, right]), [a.shape[0]!, a.shape[3 - i]!, b.shape[3 - j]!]);
 };
 
+/** The second input minus the first. */
+const streamChange: Converter = (_, inputs, graph) =>
+  together(graph, inputs, ([before, after]) => graph.node('Sub', [after!, before!]), [...inputs[0]!.shape]);
+
 /** Converters of layers with several inputs, by class. */
 export const mergeConverters: Record<string, Converter> = {
   Add: entrywise(inOrder('Add')),
@@ -94,4 +98,5 @@ export const mergeConverters: Record<string, Converter> = {
   Average: entrywise(average),
   Concatenate: concatenate,
   Dot: dot,
+  E3vaStreamChange: streamChange,
 };

@@ -43,9 +43,10 @@ export function batchNorm(
 }
 
 const batchNormalization: Converter = (layer, [x], graph) => {
-  const { axis, epsilon } = configOf<{ axis: number; epsilon: number }>(layer);
-  // tfjs's own kernels take every axis for the last one here
-  if (axis !== -1 && axis !== x!.shape.length - 1) throw unsupported(layer, 'the last axis', `axis ${axis}`);
+  const { axis, epsilon } = configOf<{ axis: number | [number]; epsilon: number }>(layer);
+  // tfjs's own kernels take every axis for the last one here; files of Keras have a list of one axis
+  if (![-1, x!.shape.length - 1].includes([axis].flat()[0]!))
+    throw unsupported(layer, 'the last axis', `axis ${axis}`);
   const mean = neededWeight(layer, 'moving_mean');
   const weights = {
     gamma: orFilled(weightOf(layer, 'gamma'), 1, mean.dims),

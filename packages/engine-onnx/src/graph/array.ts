@@ -86,17 +86,22 @@ const asFloat = new Float32Array(bits.buffer);
  * @throws {@link OnnxSizeError} for a number above 65504: half precision has no place for it.
  */
 export function toHalf(data: Float32Array, name: string): Uint16Array {
-  return Uint16Array.from(data, (value) => {
+  const halves = new Uint16Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
     const half = halfOf(value);
-    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(value)) {
-      throw new OnnxSizeError({
-        what: `a weight is too large for half precision: ${name}`,
-        expected: 'numbers up to 65504',
-        received: `${value}`,
-        fix: "use precision 'fp32'",
-      });
-    }
-    return half;
+    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(value)) throw tooLarge(name, value);
+    halves[i] = half;
+  }
+  return halves;
+}
+
+function tooLarge(name: string, value: number): OnnxSizeError {
+  return new OnnxSizeError({
+    what: `a weight is too large for half precision: ${name}`,
+    expected: 'numbers up to 65504',
+    received: `${value}`,
+    fix: "use precision 'fp32'",
   });
 }
 
@@ -118,23 +123,27 @@ function roundEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
 }
 
-/** The largest code of a weight in 8 bits; codes are symmetric around 0. */
-const mostCode = 127;
+/**
+ * The largest code of a weight in 8 bits; codes are symmetric around 0. It is not 127, because processors without VNNI add pairs of
+ * products of 8 bits in 16 bits and cut off what does not fit: 2 · 255 · 63 does.
+ */
+const mostCode = 63;
 
-/** The step between two codes of each column of a matrix: its largest magnitude over 127. */
+/** The step between two codes of each column of a matrix: its largest magnitude over 63. */
 export function columnSteps(data: Float32Array, columns: number): Float32Array {
   const steps = new Float32Array(columns);
-  for (let i = 0; i < data.length; i++) {
-    const column = i % columns;
-    steps[column] = Math.max(steps[column]!, Math.abs(data[i]!));
+  for (let start = 0; start < data.length; start += columns) {
+    for (let c = 0; c < columns; c++) steps[c] = Math.max(steps[c]!, Math.abs(data[start + c]!));
   }
   return steps.map((most) => (most === 0 ? 1 : most / mostCode));
 }
 
-/** The codes of a matrix, by the steps of its columns, from -127 to 127 around `zero`. */
-export function columnCodes(data: Float32Array, columns: number, zero: number): Uint8Array {
-  const steps = columnSteps(data, columns);
-  const codes = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i++) codes[i] = Math.round(data[i]! / steps[i % columns]!) + zero;
+/** The codes of a matrix, by the steps of its columns, from -63 to 63. */
+export function columnCodes(data: Float32Array, columns: number): Int8Array {
+  const factors = columnSteps(data, columns).map((step) => 1 / step);
+  const codes = new Int8Array(data.length);
+  for (let start = 0; start < data.length; start += columns) {
+    for (let c = 0; c < columns; c++) codes[start + c] = Math.round(data[start + c]! * factors[c]!);
+  }
   return codes;
 }

@@ -167,7 +167,7 @@ export class Graph {
     const [rows, columns] = kernel.dims as [number, number];
     const { key } = kernel;
     const codes = this.initializer(`${key}:codes`, 'int8', [rows, columns], rows * columns, async () =>
-      columnCodes(await kernel.read(), columns, 0),
+      bytesOf(columnCodes(await kernel.read(), columns)),
     );
     const steps = this.weight(computed('steps', [kernel], [columns], (data) => columnSteps(data, columns)));
     const [x, step, zero] = this.nodeWith(3, 'DynamicQuantizeLinear', [tensor]) as [string, string, string];
