@@ -40,7 +40,7 @@ export function modelOf(
 
 /** What ONNX Runtime makes of a file, and of inputs in the file's order. */
 export async function runFile(file: Uint8Array, inputs: tf.Tensor[]): Promise<tf.Tensor[]> {
-  const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3, intraOpNumThreads: 1 });
   const feeds = Object.fromEntries(
     inputs.map((t, i) => {
       const data = t.dtype === 'int32' ? Int32Array.from(t.dataSync()) : Float32Array.from(t.dataSync());
