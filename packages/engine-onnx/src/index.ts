@@ -4,8 +4,7 @@ export { computed, permuted, reshaped, type WeightArray } from './graph/array.ts
 export type { Graph, Precision } from './graph/graph.ts';
 export type { OpenSize, Size } from './graph/size.ts';
 export type { Value } from './graph/value.ts';
-export type { Attribute, ElementType, Initializer, Node } from './onnx/schema.ts';
-export type { LateBytes } from './onnx/wire.ts';
+export type { Attribute } from './onnx/schema.ts';
 export { type OnnxEngineOptions, onnxEngine } from './onnx-engine.ts';
 export { registerConverter } from './registry.ts';
 export type { RuntimeName } from './runtime.ts';

@@ -9,7 +9,8 @@ import { shapeConverters } from './converters/shape.ts';
 import { swinConverters } from './converters/swin.ts';
 import { windowConverters } from './converters/windows.ts';
 
-const builtIn: Record<string, Converter> = {
+/** Converters that come with the package, by class. */
+export const builtIn: Record<string, Converter> = {
   ...backboneConverters,
   ...convConverters,
   ...denseConverters,
@@ -56,6 +57,3 @@ export function registerConverter(className: string, converter: Converter): void
 /** The converter of a class of layers. */
 export const converterOf = (className: string): Converter | undefined =>
   registered.get(className) ?? (Object.hasOwn(builtIn, className) ? builtIn[className] : undefined);
-
-/** The classes that have one. */
-export const convertedClasses = (): string[] => [...new Set([...Object.keys(builtIn), ...registered.keys()])];

@@ -1,3 +1,4 @@
+import { StreamChange } from '@e3va/adapter-core';
 import {
   Gelu,
   PatchConv,
@@ -30,6 +31,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { builtIn } from '../src/registry.ts';
 import { difference, draw, modelOf } from './helpers.ts';
 
 interface Case {
@@ -164,6 +166,7 @@ const cases: Case[] = [
   { name: 'AddNearest', make: () => new AddNearest({}), shapes: [...map, [2, 4, 5, 8]] },
   { name: 'BatchNorm', make: () => new BatchNorm({ activation: 'relu' }), shapes: map },
   { name: 'ChannelDropout', make: () => new ChannelDropout({ rate: 0.5 }), shapes: map },
+  { name: 'StreamChange', make: () => new StreamChange({}), shapes: [...map, ...map] },
   { name: 'Subsample', make: () => new Subsample({}), shapes: map },
   { name: 'AdaptiveAveragePool', make: () => new AdaptiveAveragePool({ size: [3, 2] }), shapes: map },
   {
@@ -185,5 +188,11 @@ describe('a layer gives the same in ONNX Runtime', () => {
     expect(await difference(model, inputs, { inputShapes: shapes, opset: 21 }), 'known').toBeLessThan(1e-5);
     model.dispose();
     tf.dispose(inputs);
+  });
+
+  test('and each class of ours that has a converter is among them', () => {
+    const tested = cases.map(({ make }) => make().getClassName());
+    const classes = Object.keys(builtIn).filter((name) => name.startsWith('E3va'));
+    expect(classes.filter((name) => !tested.includes(name))).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ export const draw = (shape: number[], seed: number, scale = 1): tf.Tensor =>
   tf.randomNormal(shape, 0, scale, 'float32', seed + 1);
 
 /** Gives every weight of a model numbers of order one; variances stay positive. */
-export function drawWeights(of: LayersModel, scale = 0.5): void {
+function drawWeights(of: LayersModel, scale = 0.5): void {
   tf.tidy(() => {
     of.setWeights(
       of.weights.map((w, i) => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { builtIn } from '../src/registry.ts';
 import { difference, draw, modelOf } from './helpers.ts';
 
 interface Case {
@@ -262,5 +263,11 @@ describe('a layer gives the same in ONNX Runtime', () => {
     );
     const layer = layers.embedding({ inputDim: 20, outputDim: 6, maskZero: true });
     expect(await difference(modelOf(layer, [[2, 3]], true, dtype), [ids])).toBe(0);
+  });
+
+  test('and each class of tfjs-layers that has a converter is among them', () => {
+    const tested = [...onMaps, ...onKnown].map(({ make }) => make().getClassName());
+    const classes = Object.keys(builtIn).filter((name) => !name.startsWith('E3va'));
+    expect(classes.filter((name) => !tested.includes(name))).toEqual(['Embedding', 'Activation']);
   });
 });

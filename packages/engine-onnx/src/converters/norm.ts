@@ -58,7 +58,7 @@ const batchNormalization: Converter = (layer, [x], graph) => {
 };
 
 /** Normalisation of each entry of the leading axes by its own statistics over the others, from `axis` on. */
-export function layerNorm(
+function layerNorm(
   graph: Graph,
   x: Value,
   [gamma, beta]: readonly [WeightArray, WeightArray],

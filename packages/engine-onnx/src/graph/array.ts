@@ -3,8 +3,10 @@ import { OnnxSizeError } from '../errors.ts';
 
 /** Numbers of a weight, or made from weights: read when they are written. Arrays of one key are equal. */
 export interface WeightArray {
+  /** Says which weight, and what was done to it. */
   key: string;
   dims: readonly number[];
+  /** The numbers, row by row. */
   read(): Promise<Float32Array>;
 }
 

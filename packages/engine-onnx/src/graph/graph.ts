@@ -8,9 +8,13 @@ export type Precision = 'fp32' | 'fp16' | 'int8';
 
 /** A graph that is being built. Equal operations on equal inputs exist once. */
 export class Graph {
+  /** Version of ONNX's operators. */
   readonly opset: number;
+  /** How weights are stored, and products computed. */
   readonly precision: Precision;
+  /** @internal */
   readonly nodes: Node[] = [];
+  /** @internal */
   readonly initializers: Initializer[] = [];
   /** Prefix of the names of what is added. */
   scope = '';

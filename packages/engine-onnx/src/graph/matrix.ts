@@ -39,7 +39,7 @@ export const ratioOf = (graph: Graph, from: Size, to: Size): string =>
   graph.node('Div', [floatSize(graph, from), floatSize(graph, to)]);
 
 /** The matrix [to, from] of bilinear resizing with half-pixel centres. */
-export function resizeMatrix(graph: Graph, to: Size, from: Size): string {
+function resizeMatrix(graph: Graph, to: Size, from: Size): string {
   return linearMatrix(graph, halfPixelPositions(graph, to, ratioOf(graph, from, to), from), from);
 }
 

@@ -1,7 +1,10 @@
 import { type LateBytes, Message } from './wire.ts';
 
-/** Types of tensors, with their numbers in ONNX. */
-export const elementTypes = {
+/** The type of a tensor in a graph. */
+export type ElementType = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float16';
+
+/** The types' numbers in ONNX. */
+const elementTypes: Record<ElementType, number> = {
   float32: 1,
   uint8: 2,
   int8: 3,
@@ -9,10 +12,7 @@ export const elementTypes = {
   int64: 7,
   bool: 9,
   float16: 10,
-} as const;
-
-/** The type of a tensor in a graph. */
-export type ElementType = keyof typeof elementTypes;
+};
 
 /** An attribute of a node: a whole number, several of them, a text, or `{ float }`. */
 export type Attribute = number | readonly number[] | string | { float: number };
