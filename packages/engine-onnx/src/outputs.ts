@@ -34,7 +34,9 @@ export function nameOutputs(
         outputs: [name],
         attributes: {},
       });
-    return { name, type: 'float32', dims };
+    // layers give float32; an input may be of another type
+    const type = inputs.find((port) => port.name === tensor)?.type ?? 'float32';
+    return { name, type, dims };
   });
   const renamed = (list: readonly string[]) => list.map((name) => names.get(name) ?? name);
   return {

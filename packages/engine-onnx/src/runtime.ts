@@ -32,7 +32,8 @@ export const runtimeHere = (): RuntimeName =>
   typeof process === 'object' && process.versions?.node !== undefined ? 'node' : 'web';
 
 const loaders: Record<RuntimeName, () => Promise<object>> = {
-  node: () => import('onnxruntime-node'),
+  // bundlers for browsers are not to look for native code
+  node: () => import(/* @vite-ignore */ /* webpackIgnore: true */ packages.node),
   web: () => import('onnxruntime-web'),
 };
 

@@ -31,7 +31,12 @@ describe('the ONNX engine', () => {
     ['web', 'int8', 'nano', 0.06],
   ] as const)('on %s in %s gives the taps of the %s Swin to %d', async (runtime, precision, size, most) => {
     const adapted = size === 'tiny' ? await adaptedSwin() : adapt(await loadSwin('nano'), e3va());
-    const engine = await onnxEngine(adapted, { runtime, precision, threads: 1 });
+    const engine = await onnxEngine(adapted, {
+      runtime,
+      precision,
+      threads: 1,
+      keepMemory: precision !== 'fp16',
+    });
     expect(engine.fingerprint).toMatch(new RegExp(`^onnx-${precision}-[0-9a-f]{16}$`));
     const images = draw([2, 50, 70, 3], 0);
     const before = tf.memory().numTensors;

@@ -49,7 +49,11 @@ export async function runFile(file: Uint8Array, inputs: tf.Tensor[]): Promise<tf
   );
   const results = await session.run(feeds);
   const tensors = session.outputNames.map((name) =>
-    tf.tensor(results[name]!.data as Float32Array, [...results[name]!.dims]),
+    tf.tensor(
+      results[name]!.data as Float32Array,
+      [...results[name]!.dims],
+      results[name]!.type as 'float32',
+    ),
   );
   await session.release();
   return tensors;

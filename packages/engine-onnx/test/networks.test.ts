@@ -1,5 +1,6 @@
 import { adapt, e3va } from '@e3va/adapter-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { input, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { built } from '../../adapter-core/test/models/zoo.ts';
 import { onnxEngine, registerConverter, toOnnx } from '../src/index.ts';
@@ -67,5 +68,13 @@ describe('a model', () => {
     expect(after!.shape).toEqual([1, 8, 8, 8]);
     expect(maxDifference(after!, again!)).toBe(0);
     expect(maxDifference(input!, image)).toBe(0);
+  });
+
+  test('that gives out its input of whole numbers, and works on it', async () => {
+    const ids = input({ shape: [3], dtype: 'int32', name: 'ids' });
+    const rows = layers.embedding({ inputDim: 9, outputDim: 2, name: 'rows' }).apply(ids) as SymbolicTensor;
+    const file = await toOnnx(model({ inputs: ids, outputs: rows }), { outputs: ['ids', 'rows'] });
+    const [same, read] = await runFile(file, [tf.tensor2d([[1, 8, 3]], [1, 3], 'int32')]);
+    expect([same!.dtype, [...same!.dataSync()], read!.shape]).toEqual(['int32', [1, 8, 3], [1, 3, 2]]);
   });
 });
