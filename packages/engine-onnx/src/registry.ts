@@ -43,7 +43,7 @@ const registered = new Map<string, Converter>();
  *     return tf.square([inputs].flat()[0]!);
  *   }
  * }
- * registerConverter('Square', (layer, [x], graph) => graph.map(x!, (tensor) => graph.node('Mul', [tensor, tensor])));
+ * registerConverter('Square', (_layer, [x], graph) => graph.map(x!, (tensor) => graph.node('Mul', [tensor, tensor])));
  *
  * await tf.setBackend('cpu');
  * const model = sequential({ layers: [layers.dense({ units: 2, inputShape: [3] }), new Square({})] });
