@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { maxDifference, useBackend } from '../../../test/helpers.ts';
 import { boundConfig, freeConfig, v2Images, v2Json, v2Weights } from '../../../test/v2.ts';
-import { SwinWeightsError } from '../../errors.ts';
+import { SwinConfigError, SwinWeightsError } from '../../errors.ts';
 import { loadSwinWeights, swin, swinConfigOf } from '../../index.ts';
 import { blankSwinV2, swinV2 } from '../swin-v2.ts';
 import { loadSwinV2Weights } from './assign.ts';
@@ -90,6 +90,10 @@ describe('weights of swin V2', () => {
     const expected = { ...boundConfig, patch: 4, mlpRatio: 4, window, pretrainedWindows, imageSize };
     expect(await swinV2ConfigOf(v2Weights('bound_hf'), json)).toEqual(expected);
     expect(await swinV2ConfigOf(v2Weights('bound_hf'), { backbone_config: json })).toEqual(expected);
+    expect(await swinV2ConfigOf(v2Weights('bound_hf'), { ...json, image_size: undefined })).toEqual({
+      ...expected,
+      imageSize: 224, // the default of transformers
+    });
     const free = { ...json, image_size: [256, 256], pretrained_window_sizes: [0, 0, 0, 0] };
     expect(await swinV2ConfigOf(v2Weights('free_hf'), free)).toEqual({
       ...freeConfig,
@@ -154,6 +158,27 @@ describe('weights of swin V2', () => {
       await expect(swinV2ConfigOf(file, config)).rejects.toThrow(
         new RegExp(`another '${key}' is not supported`),
       );
+    }
+  });
+
+  it('names shapes that contradict each other before a model is built, and numbers that are none when it is', async () => {
+    const wide = await changed(v2Weights('bound_timm'), (tensors) => {
+      for (let s = 4; s < 60; s++) tensors.set(`layers.${s}.blocks.0.norm1.weight`, one); // 2^59 times the channels
+    });
+    await expect(swinV2ConfigOf(wide, json)).rejects.toThrow(
+      /lacks a weight.*\n.*layers\.4\.blocks\.0\.mlp\.fc1\.weight/,
+    );
+    const narrow = await changed(v2Weights('bound_timm'), (tensors) => {
+      tensors.set('layers.2.blocks.1.mlp.fc1.weight', { shape: [2, 16], data: new Float32Array(32) });
+    });
+    await expect(swinV2ConfigOf(narrow, json)).rejects.toThrow(/contradicts.*\n.*\[64,16\]\n.*\[2,16\]/);
+    for (const bad of [
+      { image_size: '64' },
+      { window_size: 4.5 },
+      { pretrained_window_sizes: [1, 'a', 3, 4] },
+    ]) {
+      const files = { weights: v2Weights('bound_timm'), config: { ...json, ...bad } };
+      await expect(loadSwinV2(files)).rejects.toThrow(SwinConfigError);
     }
   });
 
