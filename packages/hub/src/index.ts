@@ -1,3 +1,5 @@
+export { type PullAdapterOptions, pullAdapter } from './adapters/pull-adapter.ts';
+export { type PushAdapterOptions, type PushedAdapter, pushAdapter } from './adapters/push-adapter.ts';
 export {
   HubAccessError,
   HubCacheError,
@@ -14,6 +16,7 @@ export {
   HubStallError,
   HubUnavailableError,
 } from './errors.ts';
+export { type ModelFiles, type OpenModelOptions, openModel } from './model/open-model.ts';
 export { type ModelId, parseModelId } from './names.ts';
 export { type ResolveFileOptions, resolveFile } from './resolve-file.ts';
 export type { HubOptions, HubProgress } from './settings.ts';

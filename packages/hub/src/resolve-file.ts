@@ -1,6 +1,7 @@
 import { E3vaError } from '@e3va/highway-grad';
 import { fileError } from './cache/file-errors.ts';
-import { knownCommit, type RepoCache, repoCache, sizeOfFile } from './cache/layout.ts';
+import { type CachedFile, inCache } from './cache/in-cache.ts';
+import { type RepoCache, repoCache, sizeOfFile } from './cache/layout.ts';
 import { linkSnapshot, noteCommit } from './cache/links.ts';
 import { withLock } from './cache/lock.ts';
 import { ChangedFile, download } from './download.ts';
@@ -18,13 +19,6 @@ export interface ResolveFileOptions extends HubOptions {
   path: string;
   /** Branch, tag or commit hash; default `main`. */
   revision?: string;
-}
-
-/** A file that lies in the cache. */
-export interface CachedFile {
-  /** Its path on this machine. */
-  file: string;
-  commit: string;
 }
 
 /**
@@ -69,7 +63,7 @@ export async function cachedFile(settings: HubSettings, id: FileId, largest = In
 
 async function find(settings: HubSettings, id: FileId, largest: number): Promise<CachedFile> {
   const cache = repoCache(settings, id.repo);
-  const there = await inCache(cache, id);
+  const there = await inCache(settings, id);
   if (there && (isCommit(id.revision) || settings.offline)) return there;
   if (settings.offline) throw notCached(settings, id);
   for (let changes = 0; ; changes++) {
@@ -85,14 +79,6 @@ async function find(settings: HubSettings, id: FileId, largest: number): Promise
       return there;
     }
   }
-}
-
-/** A file of the cache for a revision, as far as the cache knows that. */
-export async function inCache(cache: RepoCache, { revision, path }: FileId): Promise<CachedFile | undefined> {
-  const commit = isCommit(revision) ? revision : await knownCommit(cache, revision);
-  if (commit === undefined) return undefined;
-  const file = cache.snapshot(commit, path);
-  return (await sizeOfFile(file)) === undefined ? undefined : { file, commit };
 }
 
 /** The file as the hub has it now. */

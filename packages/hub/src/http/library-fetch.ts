@@ -12,18 +12,15 @@ const largest = 2 ** 25;
 
 /**
  * Calls `@huggingface/hub` with a `fetch` of this package. What the library makes of an answer that it cannot read becomes a
- * {@link HubResponseError}.
- *
- * @param changes Whether the requests change something: they are made once, and their answers may take their time.
+ * {@link HubResponseError}. Requests that change something are made once, and their answers may take their time.
  */
 export async function viaLibrary<T>(
   settings: HubSettings,
   asked: Asked,
   call: (common: { hubUrl: string; fetch: typeof fetch }) => Promise<T>,
-  changes = false,
 ): Promise<T> {
   try {
-    return await call({ hubUrl: settings.endpoint, fetch: libraryFetch(settings, asked, changes) });
+    return await call({ hubUrl: settings.endpoint, fetch: libraryFetch(settings, asked) });
   } catch (cause) {
     if (E3vaError.isInstance(cause) || settings.signal?.aborted) throw cause;
     throw new HubResponseError(
@@ -39,15 +36,17 @@ export async function viaLibrary<T>(
 
 /**
  * The `fetch` that `@huggingface/hub` is given: it knows the token, gives up stalls, tries again, and throws this package's errors
- * for every status that is not one of success.
+ * for every status that is not one of success, but for a conflict of what is changed.
  */
-function libraryFetch(settings: HubSettings, asked: Asked, changes = false): typeof fetch {
+function libraryFetch(settings: HubSettings, asked: Asked): typeof fetch {
+  const changes = asked.write === true;
   const once = async (input: RequestInfo | URL, init?: RequestInit) => {
     const watch = watchStall(settings, asked.what, changes ? 0 : settings.stallTimeout);
     try {
       const call = { ...asked, url: String(input), watch, ...(init && { init }) };
       const { response } = await send(settings, call);
-      if (response.ok) return await buffered(settings, response, watch, asked.what);
+      if (response.ok || (changes && response.status === 409))
+        return await buffered(settings, response, watch, asked.what);
       await response.body?.cancel();
       throw statusError(settings, asked, response);
     } finally {
