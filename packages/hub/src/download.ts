@@ -2,13 +2,14 @@ import { checksumOfFile } from './cache/checksum.ts';
 import type { FileLock } from './cache/lock.ts';
 import { openPart, type PartFile, removeTheirPart } from './cache/part-file.ts';
 import { HubIntegrityError, HubResponseError, HubUnavailableError } from './errors.ts';
+import { addressOf, askedOf, type FileId } from './file-id.ts';
 import { chunksOf } from './http/chunks.ts';
 import { retried } from './http/retry.ts';
 import { type Answer, send } from './http/send.ts';
 import { watchStall } from './http/stall-watch.ts';
 import { type Asked, statusError } from './http/status-error.ts';
 import { fs } from './node.ts';
-import { addressOf, askedOf, etagOf, type FileId, isPage, type RemoteFile, unlike } from './remote-file.ts';
+import { etagOf, isPage, type RemoteFile, unlike } from './remote-file.ts';
 import type { HubSettings } from './settings.ts';
 
 /** Bytes that make a try worth as much as a fresh start, so that long downloads survive many breaks. */

@@ -6,9 +6,10 @@ import { linkSnapshot, noteCommit } from './cache/links.ts';
 import { withLock } from './cache/lock.ts';
 import { ChangedFile, download } from './download.ts';
 import { HubOfflineError, HubResponseError, HubSettingError, HubUnavailableError } from './errors.ts';
+import { askedOf, type FileId } from './file-id.ts';
 import { checkPath, checkRepo, checkRevision, defaultRevision, isCommit } from './names.ts';
 import { fs, isNode, path as paths } from './node.ts';
-import { askedOf, type FileId, type RemoteFile, remoteFile } from './remote-file.ts';
+import { type RemoteFile, remoteFile } from './remote-file.ts';
 import { type HubOptions, type HubSettings, settingsOf } from './settings.ts';
 
 /** Which file {@link resolveFile} gets. */

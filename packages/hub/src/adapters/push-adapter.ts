@@ -1,10 +1,10 @@
 import { type AdapterMetadata, decodeAdapter } from '@e3va/adapter-core';
 import { HubModelError, HubNameError, HubSettingError } from '../errors.ts';
-import { viaLibrary } from '../http/library-fetch.ts';
+import { listedFile } from '../hub-lists.ts';
 import { checkRepo, checkRevision, defaultRevision, shown } from '../names.ts';
 import { fs, isNode } from '../node.ts';
-import { listedFile } from '../remote-file.ts';
 import { type HubOptions, type HubSettings, settingsOf } from '../settings.ts';
+import { viaLibrary } from './library.ts';
 import { modelCard } from './model-card.ts';
 
 /** What {@link pushAdapter} publishes, and where. */
@@ -40,7 +40,7 @@ export const adapterFile = 'adapter.safetensors';
 
 /**
  * Publishes an adapter on a hub: its file as `adapter.safetensors`, and a model card if the repository has none. Needs a token that may
- * write.
+ * write. Node only.
  *
  * @throws {@link HubNameError}, {@link HubSettingError}, `AdapterFileError` and `SafetensorsError` of `@e3va/adapter-core` before any
  * request, for bad names, without a token, and for what is no adapter; {@link HubAccessError} if the token may not write.
@@ -94,10 +94,9 @@ async function bytesOf({ file, bytes }: PushAdapterOptions): Promise<Uint8Array>
 }
 
 async function makeRepo(settings: HubSettings, { repo, private: hidden }: PushAdapterOptions): Promise<void> {
-  const { createRepo } = await import('@huggingface/hub');
   const asked = { repo, what: `making the repository ${repo}`, write: true };
   const visibility = hidden === undefined ? undefined : hidden ? 'private' : 'public';
-  await viaLibrary(settings, asked, (common) =>
+  await viaLibrary(settings, asked, ({ createRepo }, common) =>
     createRepo({
       repo,
       ...common,
@@ -116,7 +115,6 @@ async function upload(
   bytes: Uint8Array,
   metadata: AdapterMetadata,
 ): Promise<string> {
-  const { uploadFiles } = await import('@huggingface/hub');
   const asked = { repo, what: `the upload to ${repo}`, write: true };
   const files = [{ path: adapterFile, content: new Blob([new Uint8Array(bytes)]) }];
   if (!(await listedFile(settings, { repo, path: 'README.md', revision }))) {
@@ -125,7 +123,7 @@ async function upload(
   }
   const commitTitle = message ?? `Upload an adapter of the method ${metadata.method.name}`;
   const { signal } = settings;
-  const result = await viaLibrary(settings, asked, (common) =>
+  const result = await viaLibrary(settings, asked, ({ uploadFiles }, common) =>
     uploadFiles({
       repo,
       files,

@@ -1,6 +1,6 @@
+import type { FileId } from '../file-id.ts';
 import { isCommit } from '../names.ts';
 import { fs } from '../node.ts';
-import type { FileId } from '../remote-file.ts';
 import type { HubSettings } from '../settings.ts';
 import { ifThere } from './file-errors.ts';
 import { knownCommit, repoCache, sizeOfFile } from './layout.ts';

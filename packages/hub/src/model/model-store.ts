@@ -1,6 +1,6 @@
 import { inCache, repoCacheFiles } from '../cache/in-cache.ts';
 import { HubNotFoundError, HubOfflineError } from '../errors.ts';
-import { viaLibrary } from '../http/library-fetch.ts';
+import { filesOnHub } from '../hub-lists.ts';
 import { checkPath, isCommit, type ModelId } from '../names.ts';
 import { fs, isNode, path } from '../node.ts';
 import { cachedFile } from '../resolve-file.ts';
@@ -70,19 +70,7 @@ export function hubStore(settings: HubSettings, { repo, revision }: ModelId): Mo
     },
     async list() {
       if (settings.offline) return isNode() ? repoCacheFiles(settings, idOf('x')) : [];
-      const { listFiles } = await import('@huggingface/hub');
-      const asked = { repo, what: `the list of files of ${repo}` };
-      return viaLibrary(settings, asked, async (common) => {
-        const names: string[] = [];
-        for await (const { type, path } of listFiles({ repo, revision: commit ?? revision, ...common })) {
-          if (type === 'file') names.push(path);
-          if (names.length >= mostFiles) break;
-        }
-        return names;
-      });
+      return filesOnHub(settings, { repo, revision: commit ?? revision });
     },
   };
 }
-
-/** Most files that a list is read to. */
-const mostFiles = 10_000;

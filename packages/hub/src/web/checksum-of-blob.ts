@@ -1,5 +1,5 @@
 import { HubSettingError } from '../errors.ts';
-import type { Checksum } from '../remote-file.ts';
+import type { Checksum } from '../file-id.ts';
 
 /** A checksum of a Blob in hexadecimal digits. Git's is that of its length and contents. */
 export async function checksumOfBlob(content: Blob, algorithm: Checksum['algorithm']): Promise<string> {

@@ -6,14 +6,15 @@ import {
   HubSettingError,
   HubUnavailableError,
 } from '../errors.ts';
+import { addressOf, askedOf, type FileId } from '../file-id.ts';
 import { chunksOf } from '../http/chunks.ts';
-import { viaLibrary } from '../http/library-fetch.ts';
 import { retried } from '../http/retry.ts';
 import { send } from '../http/send.ts';
 import { watchStall } from '../http/stall-watch.ts';
 import { statusError } from '../http/status-error.ts';
-import { isCommit, shown } from '../names.ts';
-import { addressOf, askedOf, type FileId, isPage, listedFile, unlike } from '../remote-file.ts';
+import { commitOnHub, listedFile } from '../hub-lists.ts';
+import { isCommit } from '../names.ts';
+import { isPage, unlike } from '../remote-file.ts';
 import type { HubSettings } from '../settings.ts';
 import { checksumOfBlob } from './checksum-of-blob.ts';
 import { webCache } from './web-cache.ts';
@@ -54,7 +55,7 @@ async function commitOf(settings: HubSettings, id: FileId): Promise<string> {
   if (settings.offline && known === undefined) throw notCached(id);
   if (settings.offline) return known!;
   try {
-    const commit = await askCommit(settings, id);
+    const commit = await commitOnHub(settings, id);
     await cache.put(key, new Blob([commit]));
     return commit;
   } catch (error) {
@@ -62,20 +63,6 @@ async function commitOf(settings: HubSettings, id: FileId): Promise<string> {
     settings.warn(`${error.parts.what}: ${repo} is taken from the cache (commit ${known}).`);
     return known;
   }
-}
-
-async function askCommit(settings: HubSettings, { repo, revision }: FileId): Promise<string> {
-  const { modelInfo } = await import('@huggingface/hub');
-  const asked = { repo, what: `${repo} (${revision})` };
-  const { sha } = await viaLibrary(settings, asked, (common) =>
-    modelInfo({ name: repo, revision, additionalFields: ['sha'], ...common }),
-  );
-  if (isCommit(sha)) return sha;
-  throw new HubResponseError({
-    what: `the server does not tell the commit of ${repo} (${revision})`,
-    received: shown(sha),
-    fix: 'check that the endpoint is the address of a hub',
-  });
 }
 
 async function fetched(settings: HubSettings, file: FileId, largest: number): Promise<Blob> {
