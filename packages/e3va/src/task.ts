@@ -99,7 +99,7 @@ export interface Task<
   picture(model: M, data: D, split: string): Promise<RgbImage>;
   /** What a report shows beside curves, class table and recipe. */
   reportSections(model: M, data: D, split: string): Promise<ReportSection[]>;
-  /** Predicts on images, folders or patterns and writes the results; gives the paths as they are written. */
+  /** Predicts on images, folders or patterns and writes the results; gives what was found in each image, and the paths, in lines of text. */
   predictFiles(
     model: M,
     inputs: readonly string[],

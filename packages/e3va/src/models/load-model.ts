@@ -1,0 +1,111 @@
+import { type DetectorCheckpoint, detectorOptionsOf } from '@e3va/det-heads';
+import type { ModelFiles } from '@e3va/hub';
+import { uperNetOptionsOf } from '@e3va/seg-heads';
+import { useBackend } from '../backend.ts';
+import type { DetectionModel } from '../detection/detection-model.ts';
+import { ModelError } from '../errors.ts';
+import { parseRecipe } from '../recipe/parse.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import type { Segmenter } from '../segmentation/segmenter.ts';
+import { taskOf } from '../tasks.ts';
+import { classNames } from './class-names.ts';
+import { withModelFiles } from './open.ts';
+
+/** A whole pretrained model, ready to predict. */
+export interface LoadedModel<T extends Recipe['task'] = Recipe['task']> {
+  /** The recipe that it amounts to: backbone and head from the checkpoint, nothing adapted. */
+  recipe: Recipe;
+  /** A {@link Segmenter} or a {@link DetectionModel}; `model.info.classes` are the names of its classes. */
+  model: T extends 'segmentation' ? Segmenter : DetectionModel;
+}
+
+/** How {@link loadModel} loads. */
+export interface LoadModelOptions<T extends Recipe['task'] = Recipe['task']> {
+  /** The task that the model must be of. Default: any. */
+  task?: T;
+  /** Backend to run on. Default: the fastest here. */
+  backend?: Recipe['backend'] | undefined;
+}
+
+/**
+ * Loads a segmenter or a detector that somebody trained with another library: UPerNet of Hugging Face or mmsegmentation, RetinaNet,
+ * Faster, Mask or Cascade R-CNN of mmdetection, each on a backbone that is known here.
+ *
+ * Images are resized as those libraries do in testing: a short side of 512 and a long one of at most 2048 for segmenters, 800 and 1333
+ * for detectors.
+ *
+ * @param source A name of {@link models}, a model id of the hub (with `@revision` for a branch, tag or commit), a folder or a file.
+ * @throws ModelError if the checkpoint holds no such model; the errors of `openModel` of `@e3va/hub` and of the loaders.
+ *
+ * @example
+ * ```ts no-run
+ * import { readImage } from '@e3va/datasets';
+ * import { loadModel, predictImage } from 'e3va';
+ *
+ * const { model } = await loadModel('openmmlab/upernet-swin-tiny', { task: 'segmentation' });
+ * const labels = await predictImage(model, await readImage('photo.jpg'));
+ * console.log(model.info.classes[labels[0]!]); // 'wall', 'sky', …
+ * ```
+ */
+export async function loadModel<T extends Recipe['task']>(
+  source: string,
+  { task, backend = 'auto' }: LoadModelOptions<T> = {},
+): Promise<LoadedModel<T>> {
+  const found = await withModelFiles(source, async (files) => describe(files));
+  if (task !== undefined && found.task !== task) {
+    throw new ModelError({
+      what: `${source} is a model of another task`,
+      expected: task,
+      received: found.task,
+    });
+  }
+  await useBackend(backend);
+  const recipe = pretrainedRecipe(found.task, source);
+  const model = await taskOf(recipe).createModel(recipe, { classes: found.classes });
+  return { recipe, model: model as LoadedModel<T>['model'] };
+}
+
+/** What a checkpoint holds. */
+interface Description {
+  task: Recipe['task'];
+  classes: string[];
+}
+
+function describe({ weights, config, name }: ModelFiles): Description {
+  const names = [...weights.entries.keys()];
+  if (names.some((key) => key.startsWith('decode_head.'))) {
+    const { classes } = uperNetOptionsOf(weights, config);
+    return { task: 'segmentation', classes: classNames(weights, config, classes) };
+  }
+  const { classNames: classes }: DetectorCheckpoint = detectorOf(weights, name);
+  return { task: 'detection', classes };
+}
+
+function detectorOf(weights: ModelFiles['weights'], name: string): DetectorCheckpoint {
+  try {
+    return detectorOptionsOf(weights);
+  } catch (cause) {
+    const some = [...weights.entries.keys()].slice(0, 4).join(', ');
+    throw new ModelError(
+      {
+        what: `${name} holds neither a segmenter nor a detector that is known here`,
+        expected: 'UPerNet (decode_head…), RetinaNet (bbox_head…) or an R-CNN (rpn_head…, roi_head…)',
+        received: `${some}, …`,
+        fix: `a backbone alone is for training: e3va train --backbone ${name}`,
+      },
+      { cause },
+    );
+  }
+}
+
+/** Sides of the images in the testing of mmsegmentation and mmdetection. */
+const testSides = {
+  segmentation: { shortSide: 512, maxSide: 2048 },
+  detection: { shortSide: 800, maxSide: 1333 },
+};
+
+function pretrainedRecipe(task: Recipe['task'], source: string): Recipe {
+  const { shortSide, maxSide } = testSides[task];
+  const sides = { 'eval.shortSide': `${shortSide}`, 'eval.maxSide': `${maxSide}` };
+  return parseRecipe('', { flags: { task, model: source, method: 'frozen', ...sides } });
+}
