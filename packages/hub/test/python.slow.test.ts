@@ -77,15 +77,17 @@ describe.skipIf(version === '')('one cache for this package and Python', () => {
 
   test('both at once: each gets its file, and the cache stays whole', async () => {
     const hub = await startHub(files);
-    hub.delay = 20;
+    hub.delay = 40; // 46 pieces
     const options = optionsFor(hub);
     const env = { HF_HUB_CACHE: options.cacheDir, HF_ENDPOINT: hub.endpoint };
+    const python = inPython([`print(${get('model.safetensors')})`], env);
+    while (hub.downloads().length === 0) await new Promise((done) => setTimeout(done, 50));
+    await new Promise((done) => setTimeout(done, 400));
     const [theirs, ours] = await Promise.all([
-      inPython([`print(${get('model.safetensors')})`], env),
-      new Promise((done) => setTimeout(done, 300)).then(() =>
-        resolveFile({ repo, path: 'model.safetensors', ...options }),
-      ),
+      python,
+      resolveFile({ repo, path: 'model.safetensors', ...options }),
     ]);
+    expect(hub.downloads()).toHaveLength(2);
     expect(ours).toBe(theirs);
     expect(readFileSync(ours).equals(weights)).toBe(true);
     expect(filesBelow(options.cacheDir).filter((file) => /incomplete|e3va/.test(file))).toEqual([]);
