@@ -119,7 +119,7 @@ async function fetchRest(job: Job): Promise<void> {
 }
 
 /** Checks what can be known before the body; starts anew if the server sends the file from its beginning. */
-async function checkAnswer(job: Job, { response, hub }: Answer): Promise<void> {
+async function checkAnswer(job: Job, { response, hub, own }: Answer): Promise<void> {
   const { settings, asked, part, remote, file } = job;
   const { status, headers } = response;
   if (status === 416) {
@@ -127,7 +127,7 @@ async function checkAnswer(job: Job, { response, hub }: Answer): Promise<void> {
     throw wrongRange(asked, 'none (HTTP status 416)');
   }
   if (!response.ok) throw statusError(settings, asked, response);
-  const etag = hub.get('x-linked-etag') ?? (response.redirected ? null : hub.get('etag'));
+  const etag = hub.get('x-linked-etag') ?? (own ? hub.get('etag') : null);
   if (etag !== null && etagOf(etag, asked) !== remote.etag) throw new ChangedFile();
   if (isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
   if (status === 206) await checkRange(job, headers.get('content-range'));

@@ -1,6 +1,6 @@
-import { HubResponseError } from './errors.ts';
+import { HubResponseError, HubStallError } from './errors.ts';
 import { addressOf, askedOf, type Checksum, checksumOf, type FileId } from './file-id.ts';
-import { retried } from './http/retry.ts';
+import { isPassing, retried } from './http/retry.ts';
 import { send } from './http/send.ts';
 import { watchStall } from './http/stall-watch.ts';
 import { type Asked, statusError } from './http/status-error.ts';
@@ -20,12 +20,26 @@ export interface RemoteFile {
   checksum: Checksum | undefined;
 }
 
-/** Asks the hub for a file's commit, name in the cache, size and checksum, by one HEAD request. */
-export async function remoteFile(settings: HubSettings, file: FileId): Promise<RemoteFile> {
+/** Most milliseconds that a hub is waited for where the cache could serve as well. */
+const shortTimeout = 10_000;
+
+/**
+ * Asks the hub for a file's commit, name in the cache, size and checksum, by one HEAD request.
+ *
+ * @param inCache Whether the cache has the file of an earlier day: then a hub that gives no answer is not asked again.
+ */
+export async function remoteFile(settings: HubSettings, file: FileId, inCache: boolean): Promise<RemoteFile> {
   const asked = askedOf(file);
-  const { response, hub } = await retried(settings, () => head(settings, file, asked));
+  const stallTimeout = inCache ? Math.min(shortTimeout, settings.stallTimeout) : settings.stallTimeout;
+  const { response, hub, own } = await retried(
+    settings,
+    () => head({ ...settings, stallTimeout }, file, asked),
+    {
+      again: (error) => isPassing(error) && !(inCache && error instanceof HubStallError),
+    },
+  );
   const commit = commitOf(hub, file, asked);
-  const told = hub.get('x-linked-etag') ?? hub.get('etag');
+  const told = hub.get('x-linked-etag') ?? (own ? hub.get('etag') : null);
   const etag = told === null ? undefined : etagOf(told, asked);
   const size = sizeOf(
     hub.get('x-linked-size') ?? (response.ok ? response.headers.get('content-length') : null),
@@ -48,7 +62,7 @@ async function head(settings: HubSettings, file: FileId, asked: Asked) {
     const answer = await send(settings, { ...asked, url: addressOf(settings, file), init, watch, enough });
     const { response } = answer;
     if (response.status >= 400) throw statusError(settings, asked, response);
-    if (isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
+    if (response.ok && isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
     return answer;
   } finally {
     watch.stop();

@@ -1,7 +1,7 @@
 import { E3vaError } from '@e3va/highway-grad';
 import { fileError } from './cache/file-errors.ts';
 import { type CachedFile, inCache } from './cache/in-cache.ts';
-import { type RepoCache, repoCache, sizeOfFile } from './cache/layout.ts';
+import { repoCache, sizeOfFile } from './cache/layout.ts';
 import { linkSnapshot, noteCommit } from './cache/links.ts';
 import { withLock } from './cache/lock.ts';
 import { ChangedFile, download } from './download.ts';
@@ -63,13 +63,12 @@ export async function cachedFile(settings: HubSettings, id: FileId, largest = In
 }
 
 async function find(settings: HubSettings, id: FileId, largest: number): Promise<CachedFile> {
-  const cache = repoCache(settings, id.repo);
   const there = await inCache(settings, id);
   if (there && (isCommit(id.revision) || settings.offline)) return there;
   if (settings.offline) throw notCached(settings, id);
   for (let changes = 0; ; changes++) {
     try {
-      return await fresh(settings, cache, id, largest);
+      return await fresh(settings, id, largest, there !== undefined);
     } catch (error) {
       if (error instanceof ChangedFile && changes < 2) continue;
       if (error instanceof ChangedFile) throw restless(id);
@@ -85,11 +84,12 @@ async function find(settings: HubSettings, id: FileId, largest: number): Promise
 /** The file as the hub has it now. */
 async function fresh(
   settings: HubSettings,
-  cache: RepoCache,
   id: FileId,
   largest: number,
+  inCache: boolean,
 ): Promise<CachedFile> {
-  const remote = await remoteFile(settings, id);
+  const cache = repoCache(settings, id.repo);
+  const remote = await remoteFile(settings, id, inCache);
   const { commit, etag, size } = remote;
   if (size > largest) throw tooLarge(id, size, largest);
   const file = cache.snapshot(commit, id.path);

@@ -1,9 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import fs from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HubCacheError, HubOfflineError, HubUnavailableError, resolveFile } from '../src/index.ts';
 import { gitSha, noise, repo, sha256, token } from './fake-hub.ts';
-import { checkCache, optionsFor, startHub, warnings } from './helpers.ts';
+import { checkCache, filesBelow, optionsFor, startHub, warnings } from './helpers.ts';
 
 const weights = noise(300_000);
 const files = { 'config.json': '{"a":1}', 'model.safetensors': weights, 'deep/er/x.bin': noise(5000, 3) };
@@ -215,4 +227,41 @@ test('a cache that cannot be written is an error that says so', async () => {
   mkdirSync(join(options.cacheDir, 'models--org--model'));
   writeFileSync(join(options.cacheDir, 'models--org--model/blobs'), '');
   await expect(resolveFile({ ...large, ...options })).rejects.toThrow(/cannot be used[\s\S]*HF_HOME/);
+});
+
+test('where the system makes no links, the snapshot has copies', async () => {
+  const hub = await startHub(files);
+  const options = optionsFor(hub);
+  const { symlink } = fs;
+  fs.symlink = async () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, symlink'), {
+      code: 'EPERM',
+      syscall: 'symlink',
+    });
+  };
+  try {
+    const file = await resolveFile({ ...large, ...options });
+    expect(lstatSync(file).isFile()).toBe(true);
+    expect(readFileSync(file).equals(weights)).toBe(true);
+    expect(await resolveFile({ ...large, ...options })).toBe(file);
+    expect(filesBelow(options.cacheDir)).toHaveLength(3); // blob, ref, copy
+    expect(hub.downloads()).toHaveLength(1);
+  } finally {
+    fs.symlink = symlink;
+  }
+});
+
+test('a hub that gives no answer is not waited for long where the cache has the file', async () => {
+  const hub = await startHub(files);
+  const options = optionsFor(hub);
+  await resolveFile({ ...large, ...options });
+  const silent = createServer(() => {});
+  await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const start = Date.now();
+  expect(await resolveFile({ ...large, ...options, endpoint })).toContain(hub.commit);
+  expect(Date.now() - start).toBeLessThan(2 * options.stallTimeout!);
+  expect(warnings).toEqual([expect.stringMatching(/stalled: model.safetensors.*from the cache/)]);
+  silent.closeAllConnections();
+  silent.close();
 });

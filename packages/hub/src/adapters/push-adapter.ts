@@ -1,6 +1,6 @@
 import { type AdapterMetadata, decodeAdapter } from '@e3va/adapter-core';
-import { HubModelError, HubNameError, HubSettingError } from '../errors.ts';
-import { listedFile } from '../hub-lists.ts';
+import { HubAccessError, HubModelError, HubNameError, HubSettingError } from '../errors.ts';
+import { commitOnHub, listedFile } from '../hub-lists.ts';
 import { checkRepo, checkRevision, defaultRevision, shown } from '../names.ts';
 import { fs, isNode } from '../node.ts';
 import { type HubOptions, type HubSettings, settingsOf } from '../settings.ts';
@@ -102,9 +102,19 @@ async function makeRepo(settings: HubSettings, { repo, private: hidden }: PushAd
       ...common,
       ...(visibility && { visibility }),
       credentials: { accessToken: '' }, // the token is put in by this package's fetch
-    }).catch((error) => {
-      if (error?.statusCode !== 409) throw error; // it exists
+    }).catch(async (error) => {
+      const exists =
+        error?.statusCode === 409 || (error instanceof HubAccessError && (await isThere(settings, repo)));
+      if (!exists) throw error;
     }),
+  );
+}
+
+/** Whether a repository exists: tokens may be allowed to write to it, and not to make one. */
+async function isThere(settings: HubSettings, repo: string): Promise<boolean> {
+  return commitOnHub(settings, { repo, revision: defaultRevision }).then(
+    () => true,
+    () => false,
   );
 }
 

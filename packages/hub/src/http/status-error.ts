@@ -48,7 +48,8 @@ export function statusError(
   if (status === 404 || status === 410) return notFound(endpoint, { what, repo }, code, received);
   if (status === 429 || status >= 500) {
     const retryAfter = secondsOf(answer.headers.get('retry-after'));
-    const fix = status === 429 ? 'wait, or set HF_TOKEN: hubs allow more with it' : 'try again later';
+    const pause = retryAfter === undefined ? 'later' : `in ${Math.ceil(retryAfter)} seconds`;
+    const fix = `try again ${pause}${status === 429 && !token ? ', or set HF_TOKEN: hubs allow more with it' : ''}`;
     return new HubUnavailableError(
       { what: `the hub does not serve ${what} now`, received, fix },
       { retryAfter },
