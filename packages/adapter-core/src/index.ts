@@ -17,7 +17,6 @@ export { type BaseFingerprint, fingerprint } from './fingerprint.ts';
 export { flatten } from './flatten.ts';
 export type { TapVisit } from './frozen-half.ts';
 export { FrozenHalf } from './frozen-half.ts';
-export { duplicateKey } from './json-keys.ts';
 export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig, TapLayer, type TapLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayLayer, type HighwayLayerConfig } from './layers/highway-layer.ts';
@@ -65,6 +64,7 @@ export {
   type SafetensorsHeader,
   safetensorsHeaderLength,
 } from './safetensors-header.ts';
+export { parseStrictJson } from './strict-json.ts';
 export { type SuggestedStage, suggestTaps, type TapSuggestion } from './suggest-taps.ts';
 export type { ParameterCounts } from './summary.ts';
 export { type LayerPattern, TapError } from './taps.ts';

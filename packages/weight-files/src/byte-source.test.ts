@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ByteOrigin, openBytes } from './byte-source.ts';
+import { type ByteOrigin, nameOf, openBytes } from './byte-source.ts';
 import { WeightFileError } from './errors.ts';
 
 const content = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
@@ -74,6 +74,9 @@ it('a File lends its name, and a path is one', async () => {
   expect((await openBytes(new File([content], 'mine.bin'))).name).toBe('mine.bin');
   expect((await openBytes(new Blob([content]))).name).toBe('weights');
   expect((await openBytes(content, 'given')).name).toBe('given');
+  expect(nameOf('https://me:secret@host/a/b?signature=1#c')).toBe('https://host/a/b');
+  expect(nameOf(new URL('http://host/'))).toBe('http://host/');
+  expect(nameOf('a/b?c@d')).toBe('a/b?c@d');
   expect((await openBytes('data:,abc')).name).toBe('data address');
 });
 

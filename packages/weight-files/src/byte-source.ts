@@ -54,7 +54,9 @@ export async function openBytes(
 export function nameOf(origin: ByteOrigin): string {
   if (typeof origin === 'string' || origin instanceof URL) {
     const text = String(origin);
-    return /^data:/i.test(text) ? 'data address' : text;
+    if (/^data:/i.test(text)) return 'data address';
+    // without what may give access: names and passwords, signatures in queries
+    return text.replace(/^(https?:\/\/)([^/?#]*@)?([^?#]*).*$/is, '$1$3');
   }
   return (origin as Partial<File>).name || 'weights';
 }

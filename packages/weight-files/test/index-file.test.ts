@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { encodeSafetensors } from '@e3va/adapter-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -34,10 +34,11 @@ async function expectAll(file: WeightFile): Promise<void> {
 }
 
 it.each(['model.safetensors.index.json', 'pytorch_model.bin.index.json'])(
-  '%s by a path, an address of a file, a relative path and bytes',
+  '%s by a path, a relative path, an address of a file, and bytes',
   async (name) => {
     const url = new URL(name, fixtures);
     await expectAll(await openWeights(fileURLToPath(url)));
+    await expectAll(await openWeights(relative('.', fileURLToPath(url))));
     await expectAll(await openWeights(url));
     await expectAll(await openWeights(url.href));
     const beside = (file: string) => readFileSync(new URL(file, fixtures));
@@ -129,7 +130,7 @@ it('a damaged file, or another index as one, is refused at once', async () => {
 
 it.each([
   ['a map that is none', '{"weight_map":[]}', /no object/],
-  ['names twice', '{"weight_map":{"a":"x","a":"y"}}', /key 'a' twice/],
+  ['names twice', '{"weight_map":{"a":"x","a":"y"}}', /the key 'a' stands twice/],
   ['no JSON', '{"weight_map":', /not JSON/],
   ['a configuration', '{"model_type":"swin"}', /this is the configuration/],
   ['an empty object', '{}', /an empty object/],

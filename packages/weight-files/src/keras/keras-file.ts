@@ -1,4 +1,4 @@
-import { type SafetensorsType, widenTensor } from '@e3va/adapter-core';
+import { parseStrictJson, type SafetensorsType, widenTensor } from '@e3va/adapter-core';
 import type { ByteSource } from '../byte-source.ts';
 import { asWeightFileError, damaged } from '../damaged.ts';
 import type { ZipFile } from '../formats/zip.ts';
@@ -60,7 +60,7 @@ async function kerasFile(name: string, content: Uint8Array, config?: string): Pr
 
 function parsed(config: string | undefined): unknown {
   try {
-    return config === undefined ? undefined : JSON.parse(config);
+    return config === undefined ? undefined : parseStrictJson(config);
   } catch {
     return undefined; // names are then those of the folders
   }
