@@ -134,11 +134,7 @@ it.each([
   ['no JSON', '{"weight_map":', /not JSON/],
   ['a configuration', '{"model_type":"swin"}', /this is the configuration/],
   ['an empty object', '{}', /an empty object/],
-  [
-    'nesting without end',
-    `{"weight_map":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}`,
-    /nested more than/,
-  ],
+  ['nesting without end', `{"weight_map":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}`, /nested more than/],
 ])('%s is refused', async (_, text, message) => {
   await expect(open(text)).rejects.toThrow(message);
 });
