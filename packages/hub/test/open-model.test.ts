@@ -243,7 +243,7 @@ test('errors of the hub are those of its files', async () => {
   await expect(openModel(`${repo}@no-branch`, options)).rejects.toThrow(/check the revision/);
   await expect(openModel(repo, { ...options, offline: true })).rejects.toThrow(HubOfflineError);
   hub.trouble = { kind: 'stall' };
-  await expect(openModel(repo, options)).rejects.toThrow(HubStallError);
+  await expect(openModel(repo, { ...options, stallTimeout: 400 })).rejects.toThrow(HubStallError);
   hub.trouble = { kind: 'status', status: 503, head: true };
   await expect(openModel(repo, options)).rejects.toThrow(HubUnavailableError);
   expect(checkCache(options.cacheDir)).toEqual([]);

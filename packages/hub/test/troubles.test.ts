@@ -41,7 +41,7 @@ const cases: Case[] = [
   {
     name: 'stalls always',
     trouble: { kind: 'stall' },
-    error: [HubStallError, /stalled[\s\S]*0\.3 seconds[\s\S]*stallTimeout/],
+    error: [HubStallError, /stalled[\s\S]*0\.4 seconds[\s\S]*stallTimeout/],
     ranges: [first, first, first, first],
   },
   {
@@ -170,6 +170,7 @@ const cases: Case[] = [
 test.each(cases)('$name', async ({ trouble, error, keeps, ranges }) => {
   const hub = await startHub({ 'model.safetensors': weights });
   const options = optionsFor(hub);
+  if (trouble.kind === 'stall') options.stallTimeout = 400;
   hub.trouble = { ...trouble };
   const result = resolveFile({ ...file, ...options });
   if (error) {
