@@ -8,7 +8,7 @@ import { AdamW, useBackend } from 'e3va';
 
 const [name, method, side] = process.argv.slice(2);
 const families = [
-  ['swin-v2-', swinV2Presets, (preset) => swinV2({ ...preset, imageSize: undefined })],
+  ['swin-v2-', swinV2Presets, swinV2],
   ['swin-', swinPresets, swin],
   ['convnext-', convNeXtPresets, convNeXt],
   ['vit-', vitPresets, vit],

@@ -1,5 +1,6 @@
 export { type PullAdapterOptions, pullAdapter } from './adapters/pull-adapter.ts';
-export { type PushAdapterOptions, type PushedAdapter, pushAdapter } from './adapters/push-adapter.ts';
+export { type PushAdapterOptions, pushAdapter } from './adapters/push-adapter.ts';
+export { type Pushed, type PushFilesOptions, type PushOptions, pushFiles } from './adapters/push-files.ts';
 export {
   HubAccessError,
   HubCacheError,

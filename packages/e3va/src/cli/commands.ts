@@ -17,6 +17,7 @@ import { taskOf } from '../tasks.ts';
 import { trainRun } from '../train-run.ts';
 import { checkData } from './data-check.ts';
 import { checkFlags, recipeFlags } from './flags.ts';
+import { pull, push } from './hub.ts';
 import { inspect } from './inspect.ts';
 import { modelTable } from './models.ts';
 
@@ -375,6 +376,45 @@ const modelsCommand = command(
   },
 );
 
+const pushCommand = command(
+  'push',
+  'Publish a trained model, adapter and head, on the Hugging Face hub; HF_TOKEN must be set',
+  {
+    repo: { type: 'positional', description: 'organisation/name', valueHint: 'REPO', required: false },
+    run: { type: 'string', description: 'folder of a run (default: runs/latest)', valueHint: 'DIR' },
+    file: { type: 'string', description: 'an adapter file in place of a run', valueHint: 'FILE' },
+    license: { type: 'string', description: 'licence for the model card, as apache-2.0', valueHint: 'ID' },
+    private: { type: 'boolean', description: 'make the repository private' },
+    ...debugArgs,
+  },
+  async ({ repo, ...flags }) => {
+    if (repo === undefined) throw new UsageError({ what: 'no repository given', fix: 'e3va push me/name' });
+    if (flags.run !== undefined && flags.file !== undefined) {
+      throw new UsageError({ what: '--run and --file name two things', fix: 'leave one of them out' });
+    }
+    print([await push(repo, flags)]);
+  },
+);
+
+const pullCommand = command(
+  'pull',
+  'Get a model that e3va push published, as a run that predict, eval and train take',
+  {
+    id: {
+      type: 'positional',
+      description: 'organisation/name or organisation/name@revision',
+      required: false,
+    },
+    out: { type: 'string', description: 'folder or file to write (default: runs/NAME)', valueHint: 'PATH' },
+    adapter: { type: 'boolean', description: 'the repository holds the file of an adapter alone' },
+    ...debugArgs,
+  },
+  async ({ id, out, adapter }) => {
+    if (id === undefined) throw new UsageError({ what: 'no model given', fix: 'e3va pull them/name' });
+    print([await pull(id, out, adapter ?? false)]);
+  },
+);
+
 /** The commands by name. */
 // biome-ignore lint/suspicious/noExplicitAny: each command has flags of its own
 export const commands: Record<string, CommandDef<any>> = {
@@ -383,5 +423,7 @@ export const commands: Record<string, CommandDef<any>> = {
   predict,
   inspect: inspectCommand,
   models: modelsCommand,
+  push: pushCommand,
+  pull: pullCommand,
   data: dataCommand,
 };

@@ -83,6 +83,11 @@ export function isEmbedded(source: string): boolean {
   return found !== undefined && found.hub === undefined;
 }
 
+/** Whether a name of the catalogue is that of a backbone alone. */
+export function isBackbone(source: string): boolean {
+  return named(source)?.task === 'backbone';
+}
+
 /** The model id behind a name of the catalogue; anything else as it is. */
 export function hubIdOf(source: string): string {
   return named(source)?.hub ?? source;

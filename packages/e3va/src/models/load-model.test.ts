@@ -177,6 +177,11 @@ describe('loadModel refuses', () => {
     );
   });
 
+  it('a backbone of the catalogue, before anything is downloaded', async () => {
+    await expect(loadModel('swin-large')).rejects.toThrow(ModelError);
+    await expect(loadModel('nano')).rejects.toThrow(/e3va train --backbone nano/);
+  });
+
   it('a head that lacks a weight', async () => {
     const { path } = detectorFile('retinanet', (tensors) => {
       delete tensors['neck.fpn_convs.1.conv.bias'];

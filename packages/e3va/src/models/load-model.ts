@@ -4,10 +4,15 @@ import { uperNetOptionsOf } from '@e3va/seg-heads';
 import { useBackend } from '../backend.ts';
 import type { DetectionModel } from '../detection/detection-model.ts';
 import { ModelError } from '../errors.ts';
+import { isPublished, readPublished } from '../publish/published.ts';
 import { parseRecipe } from '../recipe/parse.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { Checkpoint } from '../run/checkpoint.ts';
+import { applyCheckpoint } from '../run/load-run.ts';
 import type { Segmenter } from '../segmentation/segmenter.ts';
+import type { ClassInfo } from '../task.ts';
 import { taskOf } from '../tasks.ts';
+import { isBackbone } from './catalogue.ts';
 import { classNames } from './class-names.ts';
 import { withModelFiles } from './open.ts';
 
@@ -28,10 +33,10 @@ export interface LoadModelOptions<T extends Recipe['task'] = Recipe['task']> {
 }
 
 /**
- * Loads a segmenter or a detector that somebody trained with another library: UPerNet of Hugging Face or mmsegmentation, RetinaNet,
- * Faster, Mask or Cascade R-CNN of mmdetection, each on a backbone that is known here.
+ * Loads a whole segmenter or detector: UPerNet of Hugging Face or mmsegmentation, RetinaNet, Faster, Mask or Cascade R-CNN of
+ * mmdetection, each on a backbone that is known here; or what somebody trained with e3va and published by `e3va push`.
  *
- * Images are resized as those libraries do in testing: a short side of 512 and a long one of at most 2048 for segmenters, 800 and 1333
+ * For models of other libraries, images are resized as those do in testing: a short side of 512 and a long one of at most 2048 for segmenters, 800 and 1333
  * for detectors.
  *
  * @param source A name of {@link models}, a model id of the hub (with `@revision` for a branch, tag or commit), a folder or a file.
@@ -51,34 +56,47 @@ export async function loadModel<T extends Recipe['task']>(
   source: string,
   { task, backend = 'auto' }: LoadModelOptions<T> = {},
 ): Promise<LoadedModel<T>> {
-  const found = await withModelFiles(source, async (files) => describe(files));
-  if (task !== undefined && found.task !== task) {
+  if (isBackbone(source)) throw backboneAlone(source);
+  const found = await withModelFiles(source, (files) => describe(files, source));
+  const { recipe, info, checkpoint } = found;
+  if (task !== undefined && recipe.task !== task) {
     throw new ModelError({
       what: `${source} is a model of another task`,
       expected: task,
-      received: found.task,
+      received: recipe.task,
     });
   }
   await useBackend(backend);
-  const recipe = pretrainedRecipe(found.task, source);
-  const model = await taskOf(recipe).createModel(recipe, { classes: found.classes });
+  const model = await taskOf(recipe).createModel(recipe, info);
+  try {
+    if (checkpoint) applyCheckpoint(model, checkpoint);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   return { recipe, model: model as LoadedModel<T>['model'] };
 }
 
 /** What a checkpoint holds. */
 interface Description {
-  task: Recipe['task'];
-  classes: string[];
+  recipe: Recipe;
+  info: ClassInfo;
+  /** Adapter and head, of a model that e3va trained. */
+  checkpoint?: Checkpoint;
 }
 
-function describe({ weights, config, name }: ModelFiles): Description {
-  const names = [...weights.entries.keys()];
-  if (names.some((key) => key.startsWith('decode_head.'))) {
-    const { classes } = uperNetOptionsOf(weights, config);
-    return { task: 'segmentation', classes: classNames(weights, config, classes) };
+async function describe({ weights, config, name }: ModelFiles, source: string): Promise<Description> {
+  if (isPublished(weights)) {
+    const checkpoint = await readPublished(weights);
+    return { recipe: parseRecipe(checkpoint.info.recipe), info: checkpoint.info, checkpoint };
   }
-  const { classNames: classes }: DetectorCheckpoint = detectorOf(weights, name);
-  return { task: 'detection', classes };
+  if ([...weights.entries.keys()].some((key) => key.startsWith('decode_head.'))) {
+    const { classes: count } = uperNetOptionsOf(weights, config);
+    const classes = classNames(weights, config, count);
+    return { recipe: pretrainedRecipe('segmentation', source), info: { classes } };
+  }
+  const { classNames: classes } = detectorOf(weights, name);
+  return { recipe: pretrainedRecipe('detection', source), info: { classes } };
 }
 
 function detectorOf(weights: ModelFiles['weights'], name: string): DetectorCheckpoint {
@@ -86,16 +104,20 @@ function detectorOf(weights: ModelFiles['weights'], name: string): DetectorCheck
     return detectorOptionsOf(weights);
   } catch (cause) {
     const some = [...weights.entries.keys()].slice(0, 4).join(', ');
-    throw new ModelError(
-      {
-        what: `${name} holds neither a segmenter nor a detector that is known here`,
-        expected: 'UPerNet (decode_head…), RetinaNet (bbox_head…) or an R-CNN (rpn_head…, roi_head…)',
-        received: `${some}, …`,
-        fix: `a backbone alone is for training: e3va train --backbone ${name}`,
-      },
-      { cause },
-    );
+    throw backboneAlone(name, `${some}, …`, cause);
   }
+}
+
+function backboneAlone(name: string, received?: string, cause?: unknown): ModelError {
+  return new ModelError(
+    {
+      what: `${name} holds neither a segmenter nor a detector that is known here`,
+      expected: 'UPerNet (decode_head…), RetinaNet (bbox_head…) or an R-CNN (rpn_head…, roi_head…)',
+      received,
+      fix: `a backbone alone is for training: e3va train --backbone ${name}`,
+    },
+    { cause },
+  );
 }
 
 /** Sides of the images in the testing of mmsegmentation and mmdetection. */

@@ -12,7 +12,7 @@ export async function openBackbone(source: string): Promise<LayersModel> {
   if (isEmbedded(source)) return loadSwin('nano');
   return withModelFiles(source, (files) => {
     const has = (pattern: RegExp) => [...files.weights.entries.keys()].some((name) => pattern.test(name));
-    if (has(/\.logit_scale$/)) return loadSwinV2(files);
+    if (has(/\.(attn|self)\.logit_scale$/)) return loadSwinV2(files);
     return has(/\.relative_position_bias_table$/) ? loadSwin(files) : loadOther(files);
   });
 }

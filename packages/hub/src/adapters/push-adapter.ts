@@ -1,16 +1,12 @@
-import { type AdapterMetadata, decodeAdapter } from '@e3va/adapter-core';
-import { HubAccessError, HubModelError, HubNameError, HubSettingError } from '../errors.ts';
-import { commitOnHub, listedFile } from '../hub-lists.ts';
-import { checkRepo, checkRevision, defaultRevision, shown } from '../names.ts';
+import { decodeAdapter } from '@e3va/adapter-core';
+import { HubModelError } from '../errors.ts';
+import { checkRepo } from '../names.ts';
 import { fs, isNode } from '../node.ts';
-import { type HubOptions, type HubSettings, settingsOf } from '../settings.ts';
-import { viaLibrary } from './library.ts';
 import { modelCard } from './model-card.ts';
+import { checkLicense, type Pushed, type PushOptions, pushFiles, pushSettings } from './push-files.ts';
 
 /** What {@link pushAdapter} publishes, and where. */
-export interface PushAdapterOptions extends HubOptions {
-  /** `organisation/name`; made if it does not exist. */
-  repo: string;
+export interface PushAdapterOptions extends PushOptions {
   /** Path of the adapter's file. Either this or `bytes`. */
   file?: string;
   /** The adapter's file itself. */
@@ -19,20 +15,6 @@ export interface PushAdapterOptions extends HubOptions {
   baseModel?: string;
   /** Identifier of the adapter's licence, such as `apache-2.0`; for the model card. */
   license?: string;
-  /** Whether a repository that is made is private; otherwise the organisation decides. */
-  private?: boolean;
-  /** The branch; default `main`. */
-  revision?: string;
-  /** Title of the commit. */
-  message?: string;
-}
-
-/** Where an adapter was published. */
-export interface PushedAdapter {
-  repo: string;
-  commit: string;
-  /** Address of the repository's page. */
-  url: string;
 }
 
 /** Name of an adapter's file in a repository. */
@@ -57,26 +39,19 @@ export const adapterFile = 'adapter.safetensors';
  * });
  * ```
  */
-export async function pushAdapter(options: PushAdapterOptions): Promise<PushedAdapter> {
-  const { repo, baseModel, license, revision = defaultRevision } = options;
-  if (!checkRepo(repo).includes('/')) {
-    throw new HubNameError({
-      what: 'not a repository to push to',
-      expected: "'organisation/name'",
-      received: shown(repo),
-    });
-  }
+export async function pushAdapter(options: PushAdapterOptions): Promise<Pushed> {
+  const { repo, baseModel, license } = options;
   if (baseModel !== undefined) checkRepo(baseModel);
   if (license !== undefined) checkLicense(license);
-  checkRevision(revision);
-  const settings = await settingsOf(options);
-  if (settings.offline) throw refused('the offline mode is on', 'unset HF_HUB_OFFLINE');
-  if (settings.token === undefined) throw refused('there is no token', 'set HF_TOKEN to one that may write');
+  await pushSettings(options);
   const bytes = await bytesOf(options);
   const { metadata } = decodeAdapter(bytes, options.file ?? 'the adapter');
-  await makeRepo(settings, options);
-  const commit = await upload(settings, options, revision, bytes, metadata);
-  return { repo, commit, url: `${settings.endpoint}/${repo}` };
+  return pushFiles({
+    message: `Upload an adapter of the method ${metadata.method.name}`,
+    ...options,
+    files: { [adapterFile]: bytes },
+    defaults: { 'README.md': modelCard({ repo, file: adapterFile, baseModel, license }, metadata) },
+  });
 }
 
 async function bytesOf({ file, bytes }: PushAdapterOptions): Promise<Uint8Array> {
@@ -91,70 +66,4 @@ async function bytesOf({ file, bytes }: PushAdapterOptions): Promise<Uint8Array>
     throw new HubModelError({ what: `${file} cannot be read`, received, fix: 'check the path' }, { cause });
   }
   throw new HubModelError({ what: 'a browser cannot read a path', fix: 'pass bytes' });
-}
-
-async function makeRepo(settings: HubSettings, { repo, private: hidden }: PushAdapterOptions): Promise<void> {
-  const asked = { repo, what: `making the repository ${repo}`, write: true };
-  const visibility = hidden === undefined ? undefined : hidden ? 'private' : 'public';
-  await viaLibrary(settings, asked, ({ createRepo }, common) =>
-    createRepo({
-      repo,
-      ...common,
-      ...(visibility && { visibility }),
-      credentials: { accessToken: '' }, // the token is put in by this package's fetch
-    }).catch(async (error) => {
-      const exists =
-        error?.statusCode === 409 || (error instanceof HubAccessError && (await isThere(settings, repo)));
-      if (!exists) throw error;
-    }),
-  );
-}
-
-/** Whether a repository exists: tokens may be allowed to write to it, and not to make one. */
-async function isThere(settings: HubSettings, repo: string): Promise<boolean> {
-  return commitOnHub(settings, { repo, revision: defaultRevision }).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function upload(
-  settings: HubSettings,
-  { repo, baseModel, license, message }: PushAdapterOptions,
-  revision: string,
-  bytes: Uint8Array,
-  metadata: AdapterMetadata,
-): Promise<string> {
-  const asked = { repo, what: `the upload to ${repo}`, write: true };
-  const files = [{ path: adapterFile, content: new Blob([new Uint8Array(bytes)]) }];
-  if (!(await listedFile(settings, { repo, path: 'README.md', revision }))) {
-    const card = modelCard({ repo, file: adapterFile, baseModel, license }, metadata);
-    files.push({ path: 'README.md', content: new Blob([card]) });
-  }
-  const commitTitle = message ?? `Upload an adapter of the method ${metadata.method.name}`;
-  const { signal } = settings;
-  const result = await viaLibrary(settings, asked, ({ uploadFiles }, common) =>
-    uploadFiles({
-      repo,
-      files,
-      commitTitle,
-      branch: revision,
-      ...common,
-      ...(signal && { abortSignal: signal }),
-    }),
-  );
-  return result?.commit.oid ?? '';
-}
-
-function checkLicense(license: string): void {
-  if (/^[a-z0-9][a-z0-9.+-]{0,49}$/.test(license)) return;
-  throw new HubSettingError({
-    what: 'not the identifier of a licence',
-    expected: "one as hubs list them: 'apache-2.0', 'mit', 'cc-by-4.0', 'other'",
-    received: shown(license),
-  });
-}
-
-function refused(received: string, fix: string): HubSettingError {
-  return new HubSettingError({ what: 'an adapter cannot be pushed', received, fix });
 }
