@@ -32,6 +32,7 @@ interface Case {
 }
 
 const first = undefined; // the range of a request without one
+const some = expect.stringMatching(/^bytes=[1-9]\d*-$/) as string;
 const cases: Case[] = [
   {
     name: 'a stall once',
@@ -54,7 +55,7 @@ const cases: Case[] = [
   {
     name: 'a body that ends early, twice',
     trouble: { kind: 'truncated', after: 65_536, times: 2 },
-    ranges: [first, 'bytes=65536-', 'bytes=131072-'],
+    ranges: [first, some, some], // what was on its way when the connection ended may be lost
   },
   {
     name: 'a body that ends early at once, always',
