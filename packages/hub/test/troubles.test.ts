@@ -32,7 +32,7 @@ interface Case {
 }
 
 const first = undefined; // the range of a request without one
-const some = expect.stringMatching(/^bytes=[1-9]\d*-$/) as string;
+const some = expect.toBeOneOf([first, expect.stringMatching(/^bytes=[1-9]\d*-$/)]) as string;
 const cases: Case[] = [
   {
     name: 'a stall once',
