@@ -1,6 +1,5 @@
-import { E3vaError } from '@e3va/highway-grad';
+import { E3vaError, nodeModule } from '@e3va/highway-grad';
 import { WeightFileError } from './errors.ts';
-import { nodeModule } from './node.ts';
 
 /** Bytes that are read piece by piece, wherever they lie. */
 export interface ByteSource {

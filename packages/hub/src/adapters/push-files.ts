@@ -1,6 +1,6 @@
 import { HubAccessError, HubNameError, HubSettingError } from '../errors.ts';
 import { commitOnHub, listedFile } from '../hub-lists.ts';
-import { checkRepo, checkRevision, defaultRevision, shown } from '../names.ts';
+import { checkPath, checkRepo, checkRevision, defaultRevision, shown } from '../names.ts';
 import { type HubOptions, type HubSettings, settingsOf } from '../settings.ts';
 import { viaLibrary } from './library.ts';
 
@@ -35,7 +35,7 @@ export interface Pushed {
 /**
  * Publishes files on a hub in one commit, and makes the repository if there is none. Needs a token that may write. Node only.
  *
- * @throws {@link HubNameError} and {@link HubSettingError} before any request, for bad names and without a token; {@link HubAccessError}
+ * @throws {@link HubNameError} and {@link HubSettingError} before any request, for bad names and paths and without a token; {@link HubAccessError}
  * if the token may not write.
  *
  * @example
@@ -49,6 +49,7 @@ export interface Pushed {
  */
 export async function pushFiles(options: PushFilesOptions): Promise<Pushed> {
   const { repo, files, defaults = {}, revision = defaultRevision } = options;
+  for (const path of [...Object.keys(files), ...Object.keys(defaults)]) checkPath(path);
   const settings = await pushSettings(options);
   const wanted = new Map(Object.entries(files));
   await makeRepo(settings, options);

@@ -24,8 +24,9 @@ export interface ModelFiles {
   readonly commit: string | undefined;
   /** The contents of config.json, if there is one. */
   readonly config: Record<string, unknown> | undefined;
-  /** The weights; what {@link ModelFiles.close} closes. */
+  /** The weights. */
   readonly weights: WeightFile;
+  /** Closes the weights; reading is an error afterwards. */
   close(): Promise<void>;
 }
 
