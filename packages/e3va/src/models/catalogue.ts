@@ -25,8 +25,8 @@ export interface PretrainedModel {
 const upernets: PretrainedModel[] = [
   { name: 'upernet-swin-tiny', parameters: 59_941_862, score: 'mIoU 44.41' },
   { name: 'upernet-swin-small', parameters: 81_259_766, score: 'mIoU 47.72' },
-  { name: 'upernet-swin-base', parameters: 121_421_240, score: 'mIoU 50.76' },
-  { name: 'upernet-swin-large', parameters: 233_961_556 },
+  { name: 'upernet-swin-base', parameters: 121_415_076, score: 'mIoU 50.76' },
+  { name: 'upernet-swin-large', parameters: 233_962_976 },
 ].map((model) => ({
   ...model,
   task: 'segmentation',
