@@ -44,6 +44,8 @@ export interface TaskModel<B extends Batch = Batch> {
   readonly adapted: Adapted;
   /** Identifies the backbone's weights as they were loaded. */
   readonly backboneId: string;
+  /** What was decided without being asked, in one sentence each, for the log. */
+  readonly notes: readonly string[];
   /**
    * The training loss. Called within `tf.variableGrads`, with taps that were computed outside: then nothing of the frozen half
    * is on the tape.

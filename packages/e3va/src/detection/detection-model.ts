@@ -48,6 +48,8 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
     readonly recipe: DetectionModelRecipe,
     /** Classes, and their numbers in COCO files. */
     readonly info: ClassInfo,
+    /** What was decided without being asked, in one sentence each, for the log. */
+    readonly notes: readonly string[] = [],
   ) {}
 
   /**
@@ -63,8 +65,8 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
   ): Promise<DetectionModel> {
     const { adapted, id } = await loadBackbone(recipe, recipe.train.seed, base);
     try {
-      const { detector, recipe: head } = await detectionHeads(recipe, adapted, info.classes);
-      return new DetectionModel(adapted, detector, id, { ...recipe, head }, info);
+      const { detector, recipe: head, notes } = await detectionHeads(recipe, adapted, info.classes);
+      return new DetectionModel(adapted, detector, id, { ...recipe, head }, info, notes);
     } catch (error) {
       adapted.dispose();
       if (!base) adapted.base.dispose();

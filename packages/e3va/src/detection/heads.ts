@@ -8,7 +8,7 @@ import {
   maskRcnn,
   retinaNet,
 } from '@e3va/det-heads';
-import { withModelFiles } from '../models/open.ts';
+import { otherClasses, withModelFiles } from '../models/open.ts';
 import type { DetectionModelRecipe } from './detection-model.ts';
 
 /** Neck and heads, and the part of the recipe that they were made from. */
@@ -16,6 +16,8 @@ interface Heads {
   detector: Detector;
   /** Where they start from a trained detector, `name` is its kind. */
   recipe: DetectionModelRecipe['head'];
+  /** What was decided without being asked. */
+  notes: string[];
 }
 
 /**
@@ -30,7 +32,11 @@ export async function detectionHeads(
   const { head, train } = recipe;
   const shared = { seed: train.seed, ...thresholds(recipe) };
   if (head.from === undefined) {
-    return { detector: freshDetector(recipe, { ...shared, levels, classes: classes.length }), recipe: head };
+    return {
+      detector: freshDetector(recipe, { ...shared, levels, classes: classes.length }),
+      recipe: head,
+      notes: [],
+    };
   }
   return withModelFiles(head.from, async ({ weights }) => {
     const { kind, classNames } = detectorOptionsOf(weights);
@@ -40,7 +46,8 @@ export async function detectionHeads(
       options: shared,
       ...(!sameCount && { classNames: classes }),
     });
-    return { detector, recipe: { ...head, name: kind } };
+    const notes = sameCount ? [] : [otherClasses(head.from!, classNames.length, classes.length)];
+    return { detector, recipe: { ...head, name: kind }, notes };
   });
 }
 

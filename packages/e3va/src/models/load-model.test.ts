@@ -106,6 +106,7 @@ describe('a trained head', () => {
     );
     const info = { classes: ['a', 'b', 'c', 'd', 'e'], ignoreIndex: 255 };
     const segmenter = await Segmenter.create(recipe, info);
+    expect(segmenter.notes).toEqual([expect.stringMatching(/has 3 classes and the data 5: .* starts anew/)]);
     const trained = decodeSafetensors(readFileSync(join(upernet, 'model.safetensors'))).tensors;
     const { data } = trained.get('decode_head.fpn_bottleneck.batch_norm.weight')!;
     expectClose(segmenter.head.getLayer('fpn_bottleneck.norm').getWeights()[0]!, data, 0);
@@ -138,6 +139,7 @@ describe('a trained head', () => {
     const other = await create(['x', 'y']);
     expect(same.recipe.head.name).toBe('mask-rcnn');
     expect(same.hasMasks).toBe(true);
+    expect([same.notes.length, other.notes.length]).toEqual([0, 1]);
     const weight = (model: DetectionModel, name: string) =>
       model
         .state()

@@ -7,6 +7,11 @@ export type DownloadProgress = NonNullable<OpenModelOptions['onProgress']>;
 /** What the command line sets to show downloads; a library call shows nothing. */
 export const downloads: { onProgress?: DownloadProgress } = {};
 
+/** What the log says where a trained head has another number of classes than the data. */
+export function otherClasses(source: string, trained: number, classes: number): string {
+  return `${source} has ${trained} classes and the data ${classes}: what depends on the classes starts anew`;
+}
+
 /**
  * Opens a pretrained model by its name in the catalogue, a model id, a folder or a file, and closes it after use.
  *

@@ -8,7 +8,7 @@ import {
   uperNetOptionsOf,
 } from '@e3va/seg-heads';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { withModelFiles } from '../models/open.ts';
+import { otherClasses, withModelFiles } from '../models/open.ts';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
 
 type HeadRecipe = SegmentationRecipe['head'];
@@ -21,6 +21,8 @@ interface Heads {
   aux: LayersModel | undefined;
   /** The part of the recipe that they were made from; where they start from a trained model, its structure. */
   recipe: HeadRecipe;
+  /** What was decided without being asked. */
+  notes: string[];
 }
 
 /**
@@ -38,6 +40,7 @@ export async function segmentationHeads(
     const structure = uperNetOptionsOf(weights, config);
     const heads = freshHeads(withStructure(recipe, structure), levels, classes, seed);
     const keep = structure.classes === classes ? 'keep' : 'drop';
+    if (keep === 'drop') heads.notes.push(otherClasses(recipe.from!, structure.classes, classes));
     const load = (head: LayersModel, part: HeadPart) =>
       loadHeadWeights(head, weights, { part, classes: keep });
     try {
@@ -70,5 +73,5 @@ function freshHeads(recipe: HeadRecipe, levels: readonly Level[], classes: numbe
       dropout,
       seed: seed + 1,
     });
-  return { head, aux: auxHead, recipe };
+  return { head, aux: auxHead, recipe, notes: [] };
 }

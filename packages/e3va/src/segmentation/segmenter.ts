@@ -45,6 +45,8 @@ export class Segmenter implements TaskModel<SegmentationBatch> {
     readonly recipe: SegmenterRecipe,
     /** Classes and ignored label. */
     readonly info: ClassInfo,
+    /** What was decided without being asked, in one sentence each, for the log. */
+    readonly notes: readonly string[] = [],
   ) {}
 
   /**
@@ -61,8 +63,9 @@ export class Segmenter implements TaskModel<SegmentationBatch> {
         head,
         aux,
         recipe: used,
+        notes,
       } = await segmentationHeads(recipe.head, adapted.levels, info.classes.length, seed);
-      return new Segmenter(adapted, head, aux, id, { ...recipe, head: used }, info);
+      return new Segmenter(adapted, head, aux, id, { ...recipe, head: used }, info, notes);
     } catch (error) {
       adapted.dispose();
       if (!base) adapted.base.dispose();
