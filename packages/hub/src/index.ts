@@ -1,3 +1,4 @@
+export { type CardHeader, cardHeader, cardText } from './adapters/model-card.ts';
 export { type PullAdapterOptions, pullAdapter } from './adapters/pull-adapter.ts';
 export { type PushAdapterOptions, pushAdapter } from './adapters/push-adapter.ts';
 export { type Pushed, type PushFilesOptions, type PushOptions, pushFiles } from './adapters/push-files.ts';

@@ -4,6 +4,7 @@ import { checkConfig, type SwinConfig, type WholeSwinConfig } from './config.ts'
 import { Linear } from './dense.ts';
 import { LayerNorm } from './layer-norm.ts';
 import { PatchGather } from './patch.ts';
+import { stageBlocks } from './stage-blocks.ts';
 
 /** Mean of the images Swin was trained on, in red, green, blue, for pixel values from 0 to 1. */
 export const imagenetMean: [number, number, number] = [0.485, 0.456, 0.406];
@@ -104,20 +105,9 @@ function stage(
   config: WholeSwinConfig & { shift: number },
   apply: Apply,
 ): SymbolicTensor {
-  const { depths, window, mlpRatio } = config;
-  const all = depths.reduce((sum, depth) => sum + depth, 0);
-  const before = depths.slice(0, s).reduce((sum, depth) => sum + depth, 0);
-  for (let b = 0; b < depths[s]!; b++) {
-    const block = {
-      name: `stages.${s}.blocks.${b}`,
-      channels: config.embedDim * 2 ** s,
-      heads: config.heads[s]!,
-      window,
-      shift: b % 2 === 0 ? 0 : config.shift,
-      mlpRatio,
-      dropPath: all > 1 ? (config.dropPath * (before + b)) / (all - 1) : 0,
-    };
-    x = swinBlock(x, block, apply);
+  const { window, shift } = config;
+  for (const { shifted, ...block } of stageBlocks(config, s)) {
+    x = swinBlock(x, { ...block, window, shift: shifted ? shift : 0 }, apply);
   }
   return x;
 }

@@ -1,3 +1,4 @@
+import { cardHeader, cardText } from '@e3va/hub';
 import type { CheckpointInfo } from '../run/checkpoint.ts';
 import { formatBest } from '../run/facts.ts';
 
@@ -14,25 +15,15 @@ export interface CardFacts {
 /** The README.md of a published model: what the run tells, and places for what only its author knows. */
 export function modelCard({ recipe, classes, best, step }: CheckpointInfo, facts: CardFacts): string {
   const { repo, baseModel, license } = facts;
-  const task = recipe.task === 'segmentation' ? 'image-segmentation' : 'object-detection';
+  const pipelineTag = recipe.task === 'segmentation' ? 'image-segmentation' : 'object-detection';
   return [
-    '---',
-    'library_name: e3va',
-    `pipeline_tag: ${task}`,
-    ...(baseModel ? [`base_model: ${baseModel}`, 'base_model_relation: adapter'] : []),
-    ...(license ? [`license: ${license}`] : []),
-    'tags:',
-    '- e3va',
-    '- tensorflow.js',
-    '- adapter',
-    '---',
-    '',
+    ...cardHeader({ baseModel, license, pipelineTag }),
     `# ${repo.split('/')[1]}`,
     '',
-    `Method ${recipe.method.name} on the backbone ${plain(baseModel ?? recipe.backbone.name)} with ${recipe.head.name}: the adapter and the head,`,
+    `Method ${recipe.method.name} on the backbone ${cardText(baseModel ?? recipe.backbone.name)} with ${recipe.head.name}: the adapter and the head,`,
     `trained for ${step} steps. ${best ? `Best score on the validation images: ${formatBest(best)}.` : ''}`,
     '',
-    `Classes: ${classes.map(plain).join(', ')}.`,
+    `Classes: ${classes.map(cardText).join(', ')}.`,
     '',
     '```sh',
     `npx e3va predict --model ${repo} photo.jpg`,
@@ -49,9 +40,4 @@ export function modelCard({ recipe, classes, best, step }: CheckpointInfo, facts
     'To be filled in.',
     '',
   ].join('\n');
-}
-
-/** A text for a card: in one line, without a meaning in Markdown. */
-function plain(text: string): string {
-  return text.replace(/[\p{C}]/gu, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
 }

@@ -15,25 +15,16 @@ export interface CardFacts {
 /** The README.md of an adapter: what the file tells, and places for what only its author knows. */
 export function modelCard({ repo, file, baseModel, license }: CardFacts, metadata: AdapterMetadata): string {
   const { method, library } = metadata;
-  const name = plain(method.name);
+  const name = cardText(method.name);
   const settings = Object.entries(method.config ?? {})
     .filter(([, value]) => typeof value !== 'object')
-    .map(([key, value]) => `| ${plain(key)} | ${plain(value)} |`);
+    .map(([key, value]) => `| ${cardText(key)} | ${cardText(value)} |`);
   return [
-    '---',
-    'library_name: e3va',
-    ...(baseModel ? [`base_model: ${baseModel}`, 'base_model_relation: adapter'] : []),
-    ...(license ? [`license: ${license}`] : []),
-    'tags:',
-    '- e3va',
-    '- tensorflow.js',
-    '- adapter',
-    '---',
-    '',
+    ...cardHeader({ baseModel, license }),
     `# ${repo.split('/')[1]}`,
     '',
     `An adapter of the method ${name} for ${baseModel ? `\`${baseModel}\`` : 'a base model (to be filled in)'}, trained with`,
-    `e3va ${plain(library)}.`,
+    `e3va ${cardText(library)}.`,
     '',
     ...(settings.length > 0 ? ['| Setting | Value |', '| --- | --- |', ...settings, ''] : []),
     'It is tied to the base model that it was trained on; another one is refused when it is loaded.',
@@ -57,8 +48,35 @@ export function modelCard({ repo, file, baseModel, license }: CardFacts, metadat
   ].join('\n');
 }
 
-/** A text of a file for a card: in one line, without a meaning in Markdown. */
-function plain(value: unknown): string {
+/** What the header of a model card says. */
+export interface CardHeader {
+  /** Repository of the model that was adapted. */
+  baseModel?: string | undefined;
+  /** Identifier of a licence, as hubs list them. */
+  license?: string | undefined;
+  /** What the model does, as hubs list it: `image-segmentation`. */
+  pipelineTag?: string;
+}
+
+/** The lines of YAML with which the card of a model of e3va begins, and an empty one. */
+export function cardHeader({ baseModel, license, pipelineTag }: CardHeader): string[] {
+  return [
+    '---',
+    'library_name: e3va',
+    ...(pipelineTag ? [`pipeline_tag: ${pipelineTag}`] : []),
+    ...(baseModel ? [`base_model: ${baseModel}`, 'base_model_relation: adapter'] : []),
+    ...(license ? [`license: ${license}`] : []),
+    'tags:',
+    '- e3va',
+    '- tensorflow.js',
+    '- adapter',
+    '---',
+    '',
+  ];
+}
+
+/** A text of a stranger for a card: in one line, cut short, without a meaning in Markdown. */
+export function cardText(value: unknown): string {
   return String(value)
     .slice(0, 80)
     .replace(/[\p{C}\n]/gu, ' ')
