@@ -8,6 +8,7 @@ import {
   maskRcnn,
   retinaNet,
 } from '@e3va/det-heads';
+import { checkTask } from '../models/check-task.ts';
 import { otherClasses, withModelFiles } from '../models/open.ts';
 import type { DetectionModelRecipe } from './detection-model.ts';
 
@@ -39,6 +40,7 @@ export async function detectionHeads(
     };
   }
   return withModelFiles(head.from, async ({ weights }) => {
+    checkTask(weights, 'detection');
     const { kind, classNames } = detectorOptionsOf(weights);
     const sameCount = classNames.length === classes.length;
     const { detector } = await loadDetector(weights, {

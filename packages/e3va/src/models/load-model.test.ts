@@ -152,6 +152,16 @@ describe('a trained head', () => {
     other.dispose();
   });
 
+  it('of the other task is an error that says what to do', async () => {
+    const { path } = detectorFile('retinanet');
+    const segmenter = parseRecipe({ task: 'segmentation', backbone: { name: path }, head: { from: path } });
+    await expect(Segmenter.create(segmenter, { classes: ['a', 'b'] })).rejects.toThrow(
+      /add --task detection/,
+    );
+    const detector = parseRecipe({ task: 'detection', backbone: { name: upernet }, head: { from: upernet } });
+    await expect(DetectionModel.create(detector, { classes: ['a'] })).rejects.toThrow(ModelError);
+  });
+
   it('that does not fit the backbone is an error, and nothing stays', async () => {
     const before = tf.memory().numTensors;
     const recipe = parseRecipe({ task: 'segmentation' }, { flags: { 'head.from': upernet } });

@@ -8,6 +8,7 @@ import {
   uperNetOptionsOf,
 } from '@e3va/seg-heads';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkTask } from '../models/check-task.ts';
 import { otherClasses, withModelFiles } from '../models/open.ts';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
 
@@ -37,6 +38,7 @@ export async function segmentationHeads(
 ): Promise<Heads> {
   if (recipe.from === undefined) return freshHeads(recipe, levels, classes, seed);
   return withModelFiles(recipe.from, async ({ weights, config }) => {
+    checkTask(weights, 'segmentation');
     const structure = uperNetOptionsOf(weights, config);
     const heads = freshHeads(withStructure(recipe, structure), levels, classes, seed);
     const keep = structure.classes === classes ? 'keep' : 'drop';
