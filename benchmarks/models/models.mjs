@@ -1,6 +1,8 @@
 // Peak memory of one training step of every backbone of the catalogue with E³VA, LoRA and full fine-tuning, each in a process of its own.
 // `e3va models` shows the figures: they go to packages/e3va/src/models/memory.json.
-//   npm run bench -- models [--only=TEXT]    --only measures the backbones whose name holds TEXT and keeps the figures of the others
+//   npm run bench -- models [--only=TEXT] [--table]
+//
+// --only measures the backbones whose name holds TEXT and keeps the figures of the others; --table only writes the table anew.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -17,10 +19,11 @@ const methods = ['e3va', 'lora', 'full'];
 const size = 512;
 
 export default async function main(args) {
+  const tableOnly = args.includes('--table');
   const only = args.find((a) => a.startsWith('--only='))?.slice(7) ?? '';
-  const peakBytes = only ? { ...JSON.parse(await readFile(shown, 'utf8')).peakBytes } : {};
+  const peakBytes = only || tableOnly ? { ...JSON.parse(await readFile(shown, 'utf8')).peakBytes } : {};
   for (const { name, task } of models) {
-    if (task !== 'backbone' || !name.includes(only)) continue;
+    if (tableOnly || task !== 'backbone' || !name.includes(only)) continue;
     peakBytes[name] = {};
     for (const method of methods) {
       peakBytes[name][method] = await peak(name, method);
