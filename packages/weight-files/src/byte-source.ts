@@ -8,11 +8,12 @@ export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;
   /**
-   * Reads bytes into fresh memory of the caller's own.
+   * Reads bytes into memory of the caller's own.
    *
+   * @param into Memory that may be used for it, at least `length` bytes; without it, fresh memory.
    * @throws {@link WeightFileError} if fewer are there: the positions lie outside, or the file shrank.
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -142,10 +143,10 @@ async function file(path: string | URL, name: string): Promise<ByteSource> {
   return {
     name,
     size: stat.size,
-    async read(offset, length) {
+    async read(offset, length, into) {
       if (!open) throw closed(name);
       checkRange(name, stat.size, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = into?.subarray(0, length) ?? new Uint8Array(length);
       for (let at = 0; at < length; ) {
         const { bytesRead } = await handle
           .read(bytes, at, Math.min(length - at, maxRead), offset + at)

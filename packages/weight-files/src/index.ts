@@ -9,7 +9,7 @@ export {
   type WeightTarget,
 } from './load-weights.ts';
 export { type OpenWeightsOptions, openWeights } from './open-weights.ts';
-export { memoryWeights, type WeightEntry, type WeightFile } from './weight-file.ts';
+export { memoryWeights, Scratch, type WeightEntry, type WeightFile } from './weight-file.ts';
 export {
   asIs,
   conv,

@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { encodeSafetensors } from '@e3va/adapter-core';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WeightFileError, WeightsMismatchError } from './errors.ts';
 import { type LoadWeightsOptions, loadWeights, type WeightTarget } from './load-weights.ts';
+import { openWeights } from './open-weights.ts';
 import { memoryWeights, type WeightFile } from './weight-file.ts';
 import { asIs, linear, reshaped, type WeightSource } from './weight-source.ts';
 
@@ -163,4 +168,39 @@ it('of many names it shows some', async () => {
     many.map((source) => ({ variable, source })),
   );
   expect(error.message).toContain('20 missing: w0, w1, w2, w3, w4, w5, w6, w7, …');
+});
+
+it('weights keep their values where the memory of a file is used again', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'e3va-scratch-')), 'weights.safetensors');
+  const shapes: Record<string, number[]> = { a: [4, 3], b: [3, 4], c: [12], d: [2, 1] };
+  const tensors = Object.entries(shapes).map(([name, shape], t) => {
+    const size = shape.reduce((x, y) => x * y, 1);
+    return [name, { shape, data: Float32Array.from({ length: size }, (_, i) => 100 * t + i) }] as const;
+  });
+  writeFileSync(path, encodeSafetensors(Object.fromEntries(tensors)));
+  const file = await openWeights(path);
+  const kept = await file.read('a');
+
+  const deep = sequential({
+    layers: [
+      layers.dense({ units: 4, inputShape: [3], useBias: false }),
+      layers.dense({ units: 3, useBias: false }),
+      layers.dense({ units: 12 }),
+      layers.dense({ units: 2 }),
+    ],
+  });
+  const [a, b, , c, , d] = deep.weights;
+  const sources = [linear('a', [3, 4]), linear('b', [4, 3]), asIs('c', [12]), reshaped('d', [2, 1])];
+  const targets = [a, b, c, d].map((variable, i) => ({ variable: variable!, source: sources[i]! }));
+  await loadWeights(file, targets, { fresh: true }); // the cpu backend keeps the arrays that it is given
+  expect(targets.map(({ variable }) => [...variable.read().dataSync()])).toEqual([
+    [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11],
+    [100, 104, 108, 101, 105, 109, 102, 106, 110, 103, 107, 111],
+    Array.from({ length: 12 }, (_, i) => 200 + i),
+    [300, 301],
+  ]);
+  expect([...kept.data]).toEqual(Array.from({ length: 12 }, (_, i) => i));
+  deep.dispose();
+  await file.close();
+  rmSync(dirname(path), { recursive: true });
 });

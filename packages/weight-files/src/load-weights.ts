@@ -2,7 +2,7 @@ import type { TensorData } from '@e3va/adapter-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { WeightsMismatchError } from './errors.ts';
-import type { WeightFile } from './weight-file.ts';
+import { Scratch, type WeightFile } from './weight-file.ts';
 import { floats, type WeightPart, type WeightSource } from './weight-source.ts';
 
 /** A weight of a model and where its value comes from. */
@@ -83,11 +83,12 @@ export async function loadWeights(
   if (strict) refuse(file, fates, skipped.filter(mustHavePlace));
 
   const late: [LayerVariable, tf.Tensor][] = [];
+  const memory: Scratch[] = [];
   const report: WeightsReport = { loaded: [], resized: [], missing: [], skipped };
   try {
     for (const { variable, source, unfit } of fates) {
       const names = source.parts.map(({ name }) => name);
-      const value = unfit.length === 0 ? await read(file, source) : filled(variable, source);
+      const value = unfit.length === 0 ? await read(file, source, memory) : filled(variable, source);
       if (unfit.length === 0) {
         report.loaded.push(...names);
         report.resized.push(...source.parts.filter((part) => !sameShape(file, part)).map(({ name }) => name));
@@ -114,16 +115,19 @@ function filled(variable: LayerVariable, { otherwise }: WeightSource): Float32Ar
   return new Float32Array((variable.shape as number[]).reduce((a, b) => a * b, 1)).fill(otherwise);
 }
 
-async function read(file: WeightFile, source: WeightSource): Promise<Float32Array> {
+async function read(file: WeightFile, source: WeightSource, memory: Scratch[]): Promise<Float32Array> {
   const arrays: TensorData[] = [];
-  for (const part of source.parts) {
-    const array = await file.read(part.name);
+  for (const [i, part] of source.parts.entries()) {
+    if (source.convert) memory[i] ??= new Scratch(); // what is converted is copied; the rest may stay in a tensor
+    const array = await file.read(part.name, source.convert && memory[i]);
     checkFinite(file, part.name, array);
     arrays.push(
       sameShape(file, part) ? array : { shape: [...part.shape], data: source.resize!.apply(array) },
     );
   }
-  return source.convert ? source.convert(arrays) : floats(arrays[0]!);
+  if (!source.convert) return floats(arrays[0]!);
+  const value = source.convert(arrays);
+  return arrays.some(({ data }) => data.buffer === value.buffer) ? value.slice() : value;
 }
 
 function checkFinite(file: WeightFile, name: string, { data }: TensorData): void {
