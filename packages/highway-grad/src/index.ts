@@ -1,4 +1,5 @@
 export { DuplicateTfjsError, E3vaError, type ErrorParts, ShapeError } from './errors.ts';
+export { filledTensor } from './filled-tensor.ts';
 export { gelu } from './gelu.ts';
 export { type HighwayStageOptions, highwayStage } from './highway.ts';
 export type { LowRankWeights, PkqWeights, PqWeights, SynthesisedWeights } from './highway-weights.ts';

@@ -1,3 +1,4 @@
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { type Apply, swinBlock } from './block.ts';
 import { checkConfig, type SwinConfig, type WholeSwinConfig } from './config.ts';
@@ -42,21 +43,13 @@ export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
  * ```
  */
 export function swin(config: SwinConfig): LayersModel {
-  return buildSwin(config, applyLayer);
+  return buildSwin(config, (layer, inputs) => layer.apply(inputs) as SymbolicTensor);
 }
 
 /** The model of {@link swin} with all weights zero: for weights that are loaded next, without the cost of drawing. */
 export function blankSwin(config: SwinConfig): LayersModel {
-  return buildSwin(config, applyBlank);
+  return blankWeights((apply) => buildSwin(config, apply));
 }
-
-const applyLayer: Apply = (layer, inputs) => layer.apply(inputs) as SymbolicTensor;
-
-/** Applies a layer whose weights start at zero. */
-export const applyBlank: Apply = (layer, inputs) => {
-  layer.setFastWeightInitDuringBuild(true);
-  return applyLayer(layer, inputs);
-};
 
 function buildSwin(partial: SwinConfig, apply: Apply): LayersModel {
   const config = checkConfig(partial);

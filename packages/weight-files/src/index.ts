@@ -1,3 +1,4 @@
+export { type ApplyLayer, blankWeights } from './blank-weights.ts';
 export type { ByteOrigin } from './byte-source.ts';
 export { classNamesIn } from './class-names.ts';
 export { WeightFileError, WeightsMismatchError } from './errors.ts';

@@ -1,3 +1,4 @@
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Apply } from '../block.ts';
 import { Linear } from '../dense.ts';
@@ -49,10 +50,7 @@ export function swinV2(config: SwinV2Config): LayersModel {
 
 /** The model of {@link swinV2} with all weights zero: for weights that are loaded next, without the cost of drawing. */
 export function blankSwinV2(config: SwinV2Config): LayersModel {
-  return buildSwinV2(config, (layer, inputs) => {
-    layer.setFastWeightInitDuringBuild(true);
-    return layer.apply(inputs) as SymbolicTensor;
-  });
+  return blankWeights((apply) => buildSwinV2(config, apply));
 }
 
 function buildSwinV2(partial: SwinV2Config, apply: Apply): LayersModel {
