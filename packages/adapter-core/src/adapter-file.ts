@@ -1,4 +1,4 @@
-import { E3vaError } from '@e3va/highway-grad';
+import { E3vaError, requireNodeModule } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import manifest from '../package.json' with { type: 'json' };
 import { writeFileAtomic } from './atomic-file.ts';
@@ -120,7 +120,7 @@ function filePath(address: string): string | undefined {
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = requireNodeModule('node:fs/promises');
   try {
     return await readFile(path);
   } catch (cause) {

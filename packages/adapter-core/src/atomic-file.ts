@@ -1,4 +1,4 @@
-import { E3vaError } from '@e3va/highway-grad';
+import { E3vaError, requireNodeModule } from '@e3va/highway-grad';
 
 /** A file could not be written; the file that was there before, if any, is untouched. */
 export class FileWriteError extends E3vaError {}
@@ -12,8 +12,8 @@ export class FileWriteError extends E3vaError {}
  * @throws {@link FileWriteError} if the disk is full, the folder is not writable, or the like; nothing is left behind.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void> {
-  const { mkdir, open, rename, rm } = await import('node:fs/promises');
-  const { dirname } = await import('node:path');
+  const { mkdir, open, rename, rm } = requireNodeModule('node:fs/promises');
+  const { dirname } = requireNodeModule('node:path');
   const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });

@@ -67,6 +67,7 @@ export {
   type SafetensorsHeader,
   safetensorsHeaderLength,
 } from './safetensors-header.ts';
+export { parseStrictJson } from './strict-json.ts';
 export { type SuggestedStage, suggestTaps, type TapSuggestion } from './suggest-taps.ts';
 export type { ParameterCounts } from './summary.ts';
 export { type LayerPattern, TapError } from './taps.ts';

@@ -1,4 +1,4 @@
-import { E3vaError } from '@e3va/highway-grad';
+import { E3vaError, requireNodeModule } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomic } from './atomic-file.ts';
 
@@ -37,7 +37,7 @@ export function modelFile(path: string): tf.io.IOHandler {
 }
 
 async function load(path: string): Promise<tf.io.ModelArtifacts> {
-  const { basename, dirname, join } = await import('node:path');
+  const { basename, dirname, join } = requireNodeModule('node:path');
   const text = new TextDecoder().decode(await read(path));
   let json: tf.io.ModelJSON;
   try {
@@ -98,7 +98,7 @@ function checkSize(path: string, specs: tf.io.WeightsManifestEntry[], parts: Uin
 }
 
 async function save(path: string, artifacts: tf.io.ModelArtifacts): Promise<tf.io.SaveResult> {
-  const { dirname, join } = await import('node:path');
+  const { dirname, join } = requireNodeModule('node:path');
   const { modelTopology, weightSpecs, weightData, ...rest } = artifacts;
   const weights = weightData
     ? tf.io.CompositeArrayBuffer.join(weightData as ArrayBuffer)
@@ -110,7 +110,7 @@ async function save(path: string, artifacts: tf.io.ModelArtifacts): Promise<tf.i
 }
 
 async function read(path: string): Promise<Uint8Array> {
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = requireNodeModule('node:fs/promises');
   try {
     return await readFile(path);
   } catch (cause) {

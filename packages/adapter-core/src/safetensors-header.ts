@@ -1,5 +1,5 @@
-import { duplicateKey } from './json-keys.ts';
 import { SafetensorsError } from './safetensors-error.ts';
+import { parseStrictJson } from './strict-json.ts';
 import { bytesOf, type SafetensorsType } from './widen.ts';
 
 /** Where a safetensors file keeps one tensor; positions in bytes from the start of its data. */
@@ -76,17 +76,12 @@ function parseJson(json: Uint8Array, name: string): Record<string, unknown> {
   const broken = (what: string, received?: string) =>
     new SafetensorsError({ what: `${name}: ${what}`, received, fix: damaged });
   if (json[0] !== 123) throw broken('the header is no JSON object');
-  let header: unknown;
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(json);
-    header = JSON.parse(text);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(json);
+    return parseStrictJson(text) as Record<string, unknown>;
   } catch (cause) {
     throw broken('the header is not JSON', (cause as Error).message);
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) throw broken('the header has a key twice', `'${shown(twice)}'`);
-  return header as Record<string, unknown>;
 }
 
 function readMetadata(header: Record<string, unknown>, name: string): Record<string, string> {

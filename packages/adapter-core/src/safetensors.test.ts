@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duplicateKey } from './json-keys.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 import { SafetensorsError } from './safetensors-error.ts';
+import { parseStrictJson } from './strict-json.ts';
 
 const example = {
   b: { shape: [2, 3], data: new Float32Array([1, -2, 3.5, 0, 1e-8, -0.25]) },
@@ -96,9 +96,31 @@ describe('safetensors', () => {
     ['{"a":1,"\\u0061":2}', 'a'],
     ['[{"a":[]},{"a":",","b":0}]', undefined],
     ['{"a":["b",{"c":1}],"b":{},"b":1}', 'b'],
-  ])('duplicateKey(%s) is %s', (text, key) => {
-    JSON.parse(text);
-    expect(duplicateKey(text)).toBe(key);
+  ])('%s has the key %s twice', (text, key) => {
+    const value = JSON.parse(text);
+    if (key === undefined) expect(parseStrictJson(text)).toEqual(value);
+    else expect(() => parseStrictJson(text)).toThrow(`the key '${key}' stands twice`);
+  });
+
+  it.each([
+    ['[', /nested more than/],
+    [`${'['.repeat(201)}${']'.repeat(201)}`, /nested more than/],
+    [`[${'1,'.repeat(5_000_000)}1]`, /more than 5000000 values/],
+    ['{"\\q":1}', SyntaxError],
+    ['"unfinished', SyntaxError],
+    ['"\\', SyntaxError],
+    ['', SyntaxError],
+  ])('refuses JSON that is damaged or large', (text, message) => {
+    const long = text === '[' ? text.repeat(1e7) : text;
+    expect(() => parseStrictJson(long)).toThrow(message);
+  });
+
+  it('takes deep and long JSON within the bounds, and brackets in texts', () => {
+    const deep = `${'['.repeat(200)}${']'.repeat(200)}`;
+    expect(JSON.stringify(parseStrictJson(deep))).toBe(deep);
+    expect(parseStrictJson(JSON.stringify({ [deep.repeat(2)]: '\\",[' }))).toEqual({
+      [deep.repeat(2)]: '\\",[',
+    });
   });
 
   it('takes __proto__ as a name like any other', () => {

@@ -14,9 +14,7 @@ export const tensorOf = ({ data, shape }: SafetensorsTensor): tf.Tensor => tf.te
 
 /** The tiny Swin of the references, with their weights. */
 export function tinySwin(): Promise<LayersModel> {
-  const config = { embedDim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 2, 4], window: 4 };
-  const weights = new URL(`${swinFixtures}/w4_microsoft.safetensors`, import.meta.url);
-  return loadSwin(weights.pathname, { config });
+  return loadSwin(new URL(`${swinFixtures}/w4_microsoft.safetensors`, import.meta.url).pathname);
 }
 
 /** The images of the references, [2, 50, 70, 3]. */

@@ -1,66 +1,88 @@
+import { type OpenModelOptions, openModel } from '@e3va/hub';
 import type { WeightFile, WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { blankConvNeXt } from './convnext/convnext.ts';
 import { convNeXtConfigOf, isConvNeXt, loadConvNeXtWeights } from './convnext/weights.ts';
 import { BackboneWeightsError } from './errors.ts';
+import { convNeXtPresets, dinov2Presets, vitPresets } from './presets.ts';
 import type { ViTConfig } from './vit/config.ts';
 import { blankViT } from './vit/vit.ts';
 import { isViT, loadViTWeights, vitConfigOf } from './vit/weights.ts';
 
-/** The files of a pretrained model, opened: what `openModel` of `@e3va/hub` gives. */
+/** Open files of a pretrained model: what `openModel` of `@e3va/hub` gives, or a weight file alone. */
 export interface BackboneFiles {
   /** The open weight file; it stays open. */
   weights: WeightFile;
-  /** What stands in its config.json, if there is one. */
+  /** What stands in config.json: heads and epsilon of a ViT, which shapes do not tell. */
   config?: Record<string, unknown> | undefined;
 }
 
-/** Options of {@link loadBackbone}. */
-export interface LoadBackboneOptions
-  extends Pick<ViTConfig, 'pyramid' | 'pyramidChannels' | 'outBlocks' | 'seed'> {
-  /** Stochastic depth of the last block in training; default 0. */
-  dropPath?: number;
+/** Options of {@link loadBackbone}; those of the hub decide where and how models are downloaded. */
+export interface LoadBackboneOptions extends OpenModelOptions {
+  /** Of a ViT, what is given out, as in {@link ViTConfig}; default `'resample'`. */
+  pyramid?: ViTConfig['pyramid'];
+  /** Of a ViT with `pyramid: 'simple'`, the channels of its levels; default 256. */
+  pyramidChannels?: number;
+  /** Of a ViT with `pyramid: 'simple'`, the seed of its initial weights; default 1. */
+  seed?: number;
+  /** Of a ViT with `pyramid: 'none'`, the blocks to give out, ascending; default the last. */
+  outBlocks?: readonly number[];
   /** Of a ConvNeXt, the levels to give out, ascending; default all. */
   outLevels?: readonly number[];
+  /** Stochastic depth of the last block in training; default 0. */
+  dropPath?: number;
   /** Whether a missing, misshapen or homeless weight is an error; default true. */
   strict?: boolean;
-  /** Is shown what was loaded, resized, missing and skipped. */
+  /** Gets what was loaded, resized, missing and skipped. */
   onReport?: (report: WeightsReport) => void;
 }
 
 /**
  * A ConvNeXt, ViT or DINOv2 with pretrained weights; the names in the file tell which, its shapes the architecture.
  *
- * @param files An open weight file, and what stands in config.json beside it: the heads of a ViT and the epsilon of its norms,
- * which shapes do not tell.
- * @param options What is given out, and how strict loading is.
+ * @param source A family and a name of its presets, as `convnext-tiny`, `vit-small-16` or `dinov2-base`: downloaded once from the
+ * hub. Else a model id of the hub (`org/name`, `org/name@revision`), a folder, or a weight file, as `openModel` takes them. Or open
+ * files; they stay open.
+ * @param options What is given out, how strict loading is, and where to download.
  * @returns The model of {@link convNeXt} or {@link vit} with the weights of the file.
  * @throws {@link BackboneWeightsError} if the file holds none of them; {@link BackboneConfigError} if its architecture is not
- * supported; WeightsMismatchError if it does not fit.
+ * supported; WeightsMismatchError if it does not fit; the errors of `openModel`: nothing is left behind.
  *
  * @example
  * ```ts no-run
  * import { loadBackbone } from '@e3va/backbones';
- * import { openModel } from '@e3va/hub';
  *
- * const files = await openModel('facebook/dinov2-small');
- * const model = await loadBackbone(files);
- * await files.close();
+ * const model = await loadBackbone('dinov2-small');
  * console.log(model.outputs.map((level) => level.shape)); // four levels of 384 channels
  * ```
  */
 export async function loadBackbone(
-  { weights, config = {} }: BackboneFiles,
-  { strict = true, onReport, outLevels, dropPath, ...options }: LoadBackboneOptions = {},
+  source: string | BackboneFiles,
+  options: LoadBackboneOptions = {},
 ): Promise<LayersModel> {
-  const [model, load] = isConvNeXt(weights)
-    ? [
-        blankConvNeXt({ ...convNeXtConfigOf(weights), ...given({ outLevels, dropPath }) }),
-        loadConvNeXtWeights,
-      ]
-    : [blankViT({ ...viTConfigOf(weights, config), ...given({ ...options, dropPath }) }), loadViTWeights];
+  if (typeof source !== 'string') return load(source, options);
+  const files = await openModel(hubIds[source] ?? source, options);
   try {
-    const report = await load(model, weights, { strict, fresh: true });
+    return await load(files, options);
+  } finally {
+    await files.close();
+  }
+}
+
+/** Model ids of the presets, by family and name. */
+const hubIds: Partial<Record<string, string>> = Object.fromEntries(
+  Object.entries({ convnext: convNeXtPresets, vit: vitPresets, dinov2: dinov2Presets }).flatMap(
+    ([family, presets]) => Object.entries(presets).map(([name, { hub }]) => [`${family}-${name}`, hub]),
+  ),
+);
+
+async function load({ weights, config }: BackboneFiles, options: LoadBackboneOptions): Promise<LayersModel> {
+  const { strict = true, onReport } = options;
+  const isConv = isConvNeXt(weights);
+  const model = isConv ? blankConvNeXtOf(weights, options) : blankViTOf(weights, config, options);
+  try {
+    const loadWeights = isConv ? loadConvNeXtWeights : loadViTWeights;
+    const report = await loadWeights(model, weights, { strict, fresh: true });
     onReport?.(report);
   } catch (error) {
     model.dispose();
@@ -69,18 +91,26 @@ export async function loadBackbone(
   return model;
 }
 
-function viTConfigOf(weights: WeightFile, config: Record<string, unknown>): ViTConfig {
-  if (isViT(weights)) return vitConfigOf(weights, config);
-  const some = [...weights.entries.keys()].slice(0, 5).join(', ');
-  throw new BackboneWeightsError({
-    what: `${weights.name} holds no backbone that is known here`,
+function blankConvNeXtOf(weights: WeightFile, { outLevels, dropPath }: LoadBackboneOptions): LayersModel {
+  return blankConvNeXt({ ...convNeXtConfigOf(weights), outLevels, dropPath });
+}
+
+function blankViTOf(
+  weights: WeightFile,
+  config: Record<string, unknown> | undefined,
+  { pyramid, pyramidChannels, seed, outBlocks, dropPath }: LoadBackboneOptions,
+): LayersModel {
+  if (!isViT(weights)) throw unknown(weights);
+  const chosen = { pyramid, pyramidChannels, seed, outBlocks, dropPath };
+  return blankViT({ ...vitConfigOf(weights, config), ...chosen });
+}
+
+function unknown({ name, entries }: WeightFile): BackboneWeightsError {
+  const some = [...entries.keys()].slice(0, 5).join(', ');
+  return new BackboneWeightsError({
+    what: `${name} holds no backbone that is known here`,
     expected: 'a ConvNeXt, ViT or DINOv2 with the names of transformers, timm or the official repositories',
     received: some ? `${some}, …` : 'a file without tensors',
     fix: 'for a Swin use loadSwin of @e3va/swin',
   });
-}
-
-/** The options that were given. */
-function given<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -1,8 +1,5 @@
 import { E3vaError, type ErrorParts } from '@e3va/highway-grad';
 
-/** A function that reads or writes files was called outside Node. */
-export class NodeOnlyError extends E3vaError {}
-
 /** The data folder does not exist or is no folder. */
 export class FolderNotFoundError extends E3vaError {}
 

@@ -1,3 +1,4 @@
+export { NodeOnlyError } from '@e3va/highway-grad';
 export { batchesPerEpoch, type PlanOptions } from './batch-plan.ts';
 export { type BatchOptions, batches, type SegmentationBatch } from './batches.ts';
 export { cachedSplit } from './cached-split.ts';
@@ -66,7 +67,6 @@ export {
   MaskSizeError,
   MissingImageError,
   MissingMaskError,
-  NodeOnlyError,
   OptionError,
   UnknownLayoutError,
   UnknownSplitError,

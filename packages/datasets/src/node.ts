@@ -1,27 +1,12 @@
-import { NodeOnlyError } from './errors.ts';
-
-interface Builtins {
-  'node:fs/promises': typeof import('node:fs/promises');
-  'node:path': typeof import('node:path');
-  'node:zlib': typeof import('node:zlib');
-}
+import { type NodeModules, requireNodeModule } from '@e3va/highway-grad';
 
 /**
- * A module of Node itself, fetched when needed: a bundle for the browser never sees an import of it.
+ * A module of Node itself.
  *
  * @throws NodeOnlyError outside Node.
  */
-export function nodeModule<K extends keyof Builtins>(name: K): Builtins[K] {
-  const found = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.(name);
-  if (!found) {
-    throw new NodeOnlyError({
-      what: `reading and writing files needs ${name}`,
-      expected: 'Node 20.16 or newer',
-      received: 'an engine without it',
-      fix: 'in a browser decode images with createImageBitmap and pass the pixels on',
-    });
-  }
-  return found as unknown as Builtins[K];
+export function nodeModule<K extends keyof NodeModules>(id: K): NodeModules[K] {
+  return requireNodeModule(id, 'in a browser decode images with createImageBitmap and pass the pixels on');
 }
 
 type SharpModule = typeof import('sharp');

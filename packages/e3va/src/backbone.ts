@@ -1,6 +1,6 @@
 import { type Adapted, adapt, fingerprint, type Method, methodFromConfig } from '@e3va/adapter-core';
-import { loadSwin } from '@e3va/swin';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { openBackbone } from './models/open-backbone.ts';
 import type { Recipe } from './recipe/schema.ts';
 
 /** An adapted backbone, and what identifies its weights. */
@@ -20,7 +20,7 @@ export async function loadBackbone(
   seed: number,
   base?: LayersModel,
 ): Promise<Backbone> {
-  const model = base ?? (await loadSwin(backbone.name));
+  const model = base ?? (await openBackbone(backbone.name));
   const { name, parameters, hash } = await fingerprint(model);
   const id = `${name}, ${parameters} parameters, ${hash}`;
   return { adapted: adapt(model, methodOf(method, seed)), id };

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { token } from '../../hub/test/fake-hub.ts';
+import { startHub } from '../../hub/test/helpers.ts';
 import { writeObjects } from '../test/objects.ts';
 import { shapeClasses, writeShapes } from '../test/shapes.ts';
 
@@ -24,8 +26,11 @@ interface Ended {
   err: string;
 }
 
+/** What the environment says besides. */
+const variables: Record<string, string> = {};
+
 function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const env = { ...process.env, NO_COLOR: '1', E3VA_DEBUG: '' };
+  const env = { ...process.env, NO_COLOR: '1', E3VA_DEBUG: '', ...variables };
   const child = spawn(process.execPath, [cli, ...args], { cwd, env });
   const text = { out: '', err: '' };
   child.stdout.on('data', (chunk) => {
@@ -45,7 +50,7 @@ describe('e3va', () => {
   it('prints help and version', async () => {
     const { version } = JSON.parse(readFileSync(path('../package.json'), 'utf8'));
     expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
-    expect((await run('--help')).out).toContain('e3va train|eval|predict|inspect|data');
+    expect((await run('--help')).out).toContain('e3va train|eval|predict|inspect|models|push|pull|data');
     expect((await run('train', '--help')).out).toContain('--resume=<RUN>');
   });
 
@@ -67,8 +72,10 @@ describe('e3va', () => {
 
     const predicted = await run('predict', 'data/images/val/*.png', '--out', 'out', '--overlay');
     expect(predicted.code, predicted.err).toBe(0);
-    expect(predicted.out.trim().split('\n')).toHaveLength(18);
-    expect(readdirSync(join(cwd, 'out'))).toHaveLength(18);
+    const lines = predicted.out.trim().split('\n');
+    expect(lines).toHaveLength(6 * 4 + 1); // what was found and three pictures each, and classes.json
+    expect(lines[0]).toMatch(/^data\/images\/val\/scene-\d+\.png: .*\d %/);
+    expect(readdirSync(join(cwd, 'out'))).toHaveLength(19); // and classes.json
   });
 
   it('saves on Ctrl-C, ends with code 130, and goes on', async () => {
@@ -129,6 +136,51 @@ describe('e3va', () => {
     expect((await run('data', 'check', 'nowhere')).code).toBe(1);
   });
 
+  it('predicts with a model of the hub, goes on from it, and publishes what came out', async () => {
+    const folder = path('../test/fixtures/upernet');
+    const hub = await startHub({
+      'config.json': readFileSync(join(folder, 'config.json')),
+      'model.safetensors': readFileSync(join(folder, 'model.safetensors')),
+    });
+    Object.assign(variables, { HF_ENDPOINT: hub.endpoint, HF_HOME: join(cwd, 'hub'), HF_TOKEN: token });
+    const predicted = await run(
+      'predict',
+      '--model',
+      'org/model',
+      'data/images/val/scene-003.png',
+      '--backend',
+      'wasm',
+    );
+    expect(predicted.code, predicted.err).toBe(0);
+    expect(predicted.out).toMatch(/^data\/images\/val\/scene-003.png: .*(wall|sky|floor)/);
+    expect(predicted.err).toContain('downloaded model.safetensors');
+    const downloads = hub.downloads().length;
+
+    const trained = await run(
+      'train',
+      '--model',
+      'org/model',
+      '--data',
+      'data',
+      ...light.slice(0, 6),
+      '--steps',
+      '2',
+    );
+    expect(trained.code, trained.err).toBe(0);
+    expect(hub.downloads().length).toBe(downloads); // from the cache
+    const pushed = await run('push', 'org/model', '--license', 'mit');
+    expect(pushed).toMatchObject({ code: 0, out: `${hub.endpoint}/org/model\n` });
+    expect(hub.pushed.commits.length).toBeGreaterThan(2);
+    for (const name of Object.keys(variables)) delete variables[name];
+  });
+
+  it('lists the pretrained models', async () => {
+    const { code, out } = await run('models');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^name +parameters +download +licence .*\nswin-nano +2\.7 M +none/);
+    expect(out).toMatch(/upernet-swin-tiny +59\.9 M +240 MB +MIT +ADE20K +150 +mIoU 44\.41/);
+  });
+
   it('inspects a recipe', async () => {
     const { code, out, err } = await run(
       'inspect',
@@ -150,7 +202,7 @@ describe('e3va', () => {
     const cases: [string[], RegExp][] = [
       [
         ['trian'],
-        /^error: unknown command trian\n {2}expected: train \| eval \| predict \| inspect \| data\n {2}to do: did you mean e3va train\?\n$/,
+        /^error: unknown command trian\n {2}expected: train \| eval \| predict \| inspect \| models \| push \| pull \| data\n {2}to do: did you mean e3va train\?\n$/,
       ],
       [['train', '--stepz', '3'], /^error: unknown flag --stepz\n {2}to do: did you mean --steps\?\n$/],
       [['train', '--data'], /^error: --data has no value/],
@@ -161,6 +213,12 @@ describe('e3va', () => {
       [['train', '--data', 'nowhere'], /^error: there is no folder nowhere/],
       [['train', '--resume', 'nowhere'], /^error: nowhere is no run folder/],
       [['predict'], /^error: no photo given/],
+      [['predict', 'x.jpg', '--model', './nowhere.pth'], /^error: there is no such file, folder or model/],
+      [['predict', 'x.jpg', '--model', 'swin-tiny'], /^error: swin-tiny holds neither a segmenter nor/],
+      [['predict', 'x.jpg', '--model', 'a/b', '--run', 'c'], /^error: --run and --model name two models/],
+      [['push'], /^error: no repository given/],
+      [['push', 'name'], /^error: not a repository to push to/],
+      [['pull'], /^error: no model given/],
       [['predict', 'x.jpg', '--run', 'nowhere'], /^error: nowhere is no run folder/],
       [['train', '--data', 'data', '--backend', 'gpu'], /^error: wrong value for recipe key backend/],
     ];

@@ -4,8 +4,10 @@ import { E3vaError } from '@e3va/highway-grad';
 import { enableProdMode } from '@tensorflow/tfjs-core';
 import { type CommandDef, defineCommand, runCommand, showUsage } from 'citty';
 import { commands } from './cli/commands.ts';
+import { downloadLine } from './cli/download-line.ts';
 import { splitArguments } from './cli/flags.ts';
 import { UsageError } from './errors.ts';
+import { downloads } from './models/open.ts';
 import { nearest } from './recipe/nearest.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -22,6 +24,7 @@ const main = defineCommand({
 /** Runs the command line; errors of e3va are printed as their message, others with their stack. */
 async function runCli(args: string[]): Promise<void> {
   enableProdMode();
+  downloads.onProgress = downloadLine();
   const command = args[0] === undefined ? undefined : commands[args[0]];
   if (args.includes('--help') || args.includes('-h') || args.length === 0) {
     await showUsage((command ?? main) as CommandDef, command ? (main as CommandDef) : undefined);

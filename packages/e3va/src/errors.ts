@@ -20,3 +20,6 @@ export class InputError extends E3vaError {}
 
 /** The command line has an unknown flag or lacks one. */
 export class UsageError extends E3vaError {}
+
+/** A pretrained model is of another task, or of a kind that is not known here. */
+export class ModelError extends E3vaError {}

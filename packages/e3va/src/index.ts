@@ -12,11 +12,14 @@ export {
   CheckpointError,
   DivergedError,
   InputError,
+  ModelError,
   RecipeError,
   RunError,
   UsageError,
 } from './errors.ts';
 export { measureMethods, measureStep, type StepCost } from './measure-step.ts';
+export { models, type PretrainedModel } from './models/catalogue.ts';
+export { type LoadedModel, type LoadModelOptions, loadModel } from './models/load-model.ts';
 export type { NamedWeight } from './named-weight.ts';
 export { AdamW, type AdamWOptions, type NamedTensor } from './optim/adamw.ts';
 export { isDecayed } from './optim/decay.ts';
@@ -50,7 +53,7 @@ export type { BestScore, EvalEntry, LogEntry, TrainEntry } from './run/log.ts';
 export { RunFolder } from './run/run-folder.ts';
 export { learningRateFactor, type Schedule } from './schedule.ts';
 export { evaluate, predictImage } from './segmentation/evaluate.ts';
-export { type PredictedFiles, predictFiles } from './segmentation/predict-files.ts';
+export { type ClassShare, type PredictedFiles, predictFiles } from './segmentation/predict-files.ts';
 export { type SegmentationBatch, Segmenter, type SegmenterRecipe } from './segmentation/segmenter.ts';
 export type { Batch, ClassInfo, Losses, PredictOptions, TaskData, TaskModel, TaskScores } from './task.ts';
 export { type EncodedImage, TensorBoardWriter } from './tensorboard/writer.ts';

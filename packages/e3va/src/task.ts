@@ -44,6 +44,8 @@ export interface TaskModel<B extends Batch = Batch> {
   readonly adapted: Adapted;
   /** Identifies the backbone's weights as they were loaded. */
   readonly backboneId: string;
+  /** What was decided without being asked, in one sentence each, for the log. */
+  readonly notes: readonly string[];
   /**
    * The training loss. Called within `tf.variableGrads`, with taps that were computed outside: then nothing of the frozen half
    * is on the tape.
@@ -99,7 +101,7 @@ export interface Task<
   picture(model: M, data: D, split: string): Promise<RgbImage>;
   /** What a report shows beside curves, class table and recipe. */
   reportSections(model: M, data: D, split: string): Promise<ReportSection[]>;
-  /** Predicts on images, folders or patterns and writes the results; gives the paths as they are written. */
+  /** Predicts on images, folders or patterns and writes the results; gives what was found in each image, and the paths, in lines of text. */
   predictFiles(
     model: M,
     inputs: readonly string[],

@@ -110,12 +110,20 @@ describe('trainRun', () => {
       {
         input: photo,
         ...Object.fromEntries(['mask', 'index', 'overlay'].map((k) => [k, join(out, `scene-003.${k}.png`)])),
+        shares: expect.any(Array),
       },
     ]);
-    const { index, mask } = written[0]!;
+    const { index, mask, shares } = written[0]!;
     const [grey, coloured] = await Promise.all([index, mask].map(async (f) => decodePng(readFileSync(f), f)));
     expect(grey).toMatchObject({ width: 64, height: 64, bitDepth: 8, colorType: 0 });
     expect(Math.max(...grey!.data)).toBeLessThan(shapeClasses.length);
+    const counts = shapeClasses.map((name, c) => ({
+      name,
+      share: grey!.data.filter((v) => v === c).length / 64 ** 2,
+    }));
+    expect(shares).toEqual(counts.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share));
+    const table = JSON.parse(readFileSync(join(out, 'classes.json'), 'utf8'));
+    expect(table.map(({ name }: { name: string }) => name)).toEqual(shapeClasses);
     expect(coloured!.colorType).toBe(3);
     expect([...coloured!.data]).toEqual([...grey!.data]); // a palette: the stored numbers are the classes
     expect((await readImage(written[0]!.overlay!)).width).toBe(64);

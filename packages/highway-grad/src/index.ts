@@ -1,9 +1,11 @@
 export { DuplicateTfjsError, E3vaError, type ErrorParts, ShapeError } from './errors.ts';
+export { filledTensor } from './filled-tensor.ts';
 export { gelu } from './gelu.ts';
 export { type HighwayStageOptions, highwayStage } from './highway.ts';
 export type { LowRankWeights, PkqWeights, PqWeights, SynthesisedWeights } from './highway-weights.ts';
 export { registerTrainingKernels } from './kernels/register.ts';
 export { type Measurement, type MeasureOptions, measure } from './measure.ts';
+export { type NodeModules, NodeOnlyError, nodeModule, requireNodeModule } from './node-module.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
 export { type PackedTap, packTap, unpackTap } from './packed-tap.ts';

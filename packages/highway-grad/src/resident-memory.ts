@@ -1,3 +1,5 @@
+import { nodeModule } from './node-module.ts';
+
 /** Resident memory of the process since the meter was opened. */
 export interface ResidentMeter {
   /** How far it rose above its value at the start, in bytes. */
@@ -7,7 +9,6 @@ export interface ResidentMeter {
 interface NodeProcess {
   memoryUsage: { rss(): number };
   resourceUsage(): { maxRSS: number };
-  getBuiltinModule?(id: 'node:fs'): typeof import('node:fs');
 }
 
 /**
@@ -17,14 +18,14 @@ interface NodeProcess {
 export function openResidentMeter(): ResidentMeter | undefined {
   const { process } = globalThis as { process?: Partial<NodeProcess> };
   if (!process?.memoryUsage?.rss || !process.resourceUsage) return undefined;
-  const peak = linuxPeak(process) ?? (() => process.resourceUsage!().maxRSS * 1024);
+  const peak = linuxPeak() ?? (() => process.resourceUsage!().maxRSS * 1024);
   const start = process.memoryUsage.rss();
   return { growth: () => Math.max(0, peak() - start) };
 }
 
 /** Resets Linux's high-water mark of resident memory and returns how to read it; undefined where that is impossible. */
-function linuxPeak(process: Partial<NodeProcess>): (() => number) | undefined {
-  const fs = process.getBuiltinModule?.('node:fs');
+function linuxPeak(): (() => number) | undefined {
+  const fs = nodeModule('node:fs');
   if (!fs) return undefined;
   const read = () =>
     Number(/VmHWM:\s+(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;

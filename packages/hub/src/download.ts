@@ -2,13 +2,14 @@ import { checksumOfFile } from './cache/checksum.ts';
 import type { FileLock } from './cache/lock.ts';
 import { openPart, type PartFile, removeTheirPart } from './cache/part-file.ts';
 import { HubIntegrityError, HubResponseError, HubUnavailableError } from './errors.ts';
+import { addressOf, askedOf, type FileId } from './file-id.ts';
 import { chunksOf } from './http/chunks.ts';
 import { retried } from './http/retry.ts';
 import { type Answer, send } from './http/send.ts';
 import { watchStall } from './http/stall-watch.ts';
 import { type Asked, statusError } from './http/status-error.ts';
 import { fs } from './node.ts';
-import { addressOf, askedOf, etagOf, type FileId, isPage, type RemoteFile, unlike } from './remote-file.ts';
+import { etagOf, isPage, type RemoteFile, unlike } from './remote-file.ts';
 import type { HubSettings } from './settings.ts';
 
 /** Bytes that make a try worth as much as a fresh start, so that long downloads survive many breaks. */
@@ -118,7 +119,7 @@ async function fetchRest(job: Job): Promise<void> {
 }
 
 /** Checks what can be known before the body; starts anew if the server sends the file from its beginning. */
-async function checkAnswer(job: Job, { response, hub }: Answer): Promise<void> {
+async function checkAnswer(job: Job, { response, hub, own }: Answer): Promise<void> {
   const { settings, asked, part, remote, file } = job;
   const { status, headers } = response;
   if (status === 416) {
@@ -126,7 +127,7 @@ async function checkAnswer(job: Job, { response, hub }: Answer): Promise<void> {
     throw wrongRange(asked, 'none (HTTP status 416)');
   }
   if (!response.ok) throw statusError(settings, asked, response);
-  const etag = hub.get('x-linked-etag') ?? (response.redirected ? null : hub.get('etag'));
+  const etag = hub.get('x-linked-etag') ?? (own ? hub.get('etag') : null);
   if (etag !== null && etagOf(etag, asked) !== remote.etag) throw new ChangedFile();
   if (isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
   if (status === 206) await checkRange(job, headers.get('content-range'));

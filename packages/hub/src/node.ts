@@ -1,32 +1,28 @@
-/** A module of Node without an import, so that bundlers for browsers find nothing to resolve; undefined elsewhere. */
-function builtin(id: string): unknown {
-  const node = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
-  return node?.getBuiltinModule?.(id);
-}
+import { nodeModule, requireNodeModule } from '@e3va/highway-grad';
 
 /** Whether files can be read and written: Node, and not a browser. */
 export function isNode(): boolean {
-  return builtin('node:fs/promises') !== undefined;
+  return nodeModule('node:fs/promises') !== undefined;
 }
 
 /** Node's file system; only called where {@link isNode}. */
 export function fs(): typeof import('node:fs/promises') {
-  return builtin('node:fs/promises') as typeof import('node:fs/promises');
+  return requireNodeModule('node:fs/promises');
 }
 
 /** Node's paths. */
 export function path(): typeof import('node:path') {
-  return builtin('node:path') as typeof import('node:path');
+  return requireNodeModule('node:path');
 }
 
 /** Node's description of the machine. */
 export function os(): typeof import('node:os') {
-  return builtin('node:os') as typeof import('node:os');
+  return requireNodeModule('node:os');
 }
 
 /** Node's checksums. */
 export function crypto(): typeof import('node:crypto') {
-  return builtin('node:crypto') as typeof import('node:crypto');
+  return requireNodeModule('node:crypto');
 }
 
 /** The code of an error of the file system, such as `ENOENT`. */

@@ -1,18 +1,12 @@
-import { HubNotFoundError, HubResponseError } from './errors.ts';
-import { viaLibrary } from './http/library-fetch.ts';
-import { retried } from './http/retry.ts';
+import { HubResponseError, HubStallError } from './errors.ts';
+import { addressOf, askedOf, type Checksum, checksumOf, type FileId } from './file-id.ts';
+import { isPassing, retried } from './http/retry.ts';
 import { send } from './http/send.ts';
 import { watchStall } from './http/stall-watch.ts';
 import { type Asked, statusError } from './http/status-error.ts';
+import { listedFile } from './hub-lists.ts';
 import { isCommit, shown } from './names.ts';
 import type { HubSettings } from './settings.ts';
-
-/** A file of a repository at a revision. */
-export interface FileId {
-  repo: string;
-  path: string;
-  revision: string;
-}
 
 /** What a hub says of a file. */
 export interface RemoteFile {
@@ -26,29 +20,26 @@ export interface RemoteFile {
   checksum: Checksum | undefined;
 }
 
-/** A checksum, in hexadecimal digits. */
-export interface Checksum {
-  algorithm: 'sha256' | 'git';
-  value: string;
-}
+/** Most milliseconds that a hub is waited for where the cache could serve as well. */
+const shortTimeout = 10_000;
 
-/** Where a file is read from. */
-export function addressOf({ endpoint }: HubSettings, { repo, path, revision }: FileId): string {
-  const file = path.split('/').map(encodeURIComponent).join('/');
-  return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${file}`;
-}
-
-/** What is asked, in words. */
-export function askedOf({ repo, path, revision }: FileId): Asked {
-  return { repo, what: `${path} of ${repo}${isCommit(revision) ? '' : ` (${revision})`}` };
-}
-
-/** Asks the hub for a file's commit, name in the cache, size and checksum, by one HEAD request. */
-export async function remoteFile(settings: HubSettings, file: FileId): Promise<RemoteFile> {
+/**
+ * Asks the hub for a file's commit, name in the cache, size and checksum, by one HEAD request.
+ *
+ * @param inCache Whether the cache has the file of an earlier day: then a hub that gives no answer is not asked again.
+ */
+export async function remoteFile(settings: HubSettings, file: FileId, inCache: boolean): Promise<RemoteFile> {
   const asked = askedOf(file);
-  const { response, hub } = await retried(settings, () => head(settings, file, asked));
+  const stallTimeout = inCache ? Math.min(shortTimeout, settings.stallTimeout) : settings.stallTimeout;
+  const { response, hub, own } = await retried(
+    settings,
+    () => head({ ...settings, stallTimeout }, file, asked),
+    {
+      again: (error) => isPassing(error) && !(inCache && error instanceof HubStallError),
+    },
+  );
   const commit = commitOf(hub, file, asked);
-  const told = hub.get('x-linked-etag') ?? hub.get('etag');
+  const told = hub.get('x-linked-etag') ?? (own ? hub.get('etag') : null);
   const etag = told === null ? undefined : etagOf(told, asked);
   const size = sizeOf(
     hub.get('x-linked-size') ?? (response.ok ? response.headers.get('content-length') : null),
@@ -71,7 +62,7 @@ async function head(settings: HubSettings, file: FileId, asked: Asked) {
     const answer = await send(settings, { ...asked, url: addressOf(settings, file), init, watch, enough });
     const { response } = answer;
     if (response.status >= 400) throw statusError(settings, asked, response);
-    if (isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
+    if (response.ok && isPage(response, file.path)) throw unlike(settings, asked, 'a web page', response);
     return answer;
   } finally {
     watch.stop();
@@ -101,34 +92,8 @@ export function etagOf(header: string, { what }: Asked): string {
   });
 }
 
-function checksumOf(etag: string): Checksum | undefined {
-  if (/^[0-9a-f]{64}$/.test(etag)) return { algorithm: 'sha256', value: etag };
-  return /^[0-9a-f]{40}$/.test(etag) ? { algorithm: 'git', value: etag } : undefined;
-}
-
 function sizeOf(header: string | null): number | undefined {
   return header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
-}
-
-/** Size and checksum from the list of a commit's files; undefined if the server has no such list. */
-export async function listedFile(
-  settings: HubSettings,
-  file: FileId,
-): Promise<{ size: number; checksum: Checksum } | undefined> {
-  const { pathsInfo } = await import('@huggingface/hub');
-  const { repo, path, revision } = file;
-  const asked = askedOf(file);
-  const list = await viaLibrary(settings, asked, (common) =>
-    pathsInfo({ repo, revision, paths: [path], ...common }),
-  ).catch((error) => {
-    if (error instanceof HubNotFoundError || error instanceof HubResponseError) return [];
-    throw error;
-  });
-  const found = list.find((entry) => entry.path === path && entry.type === 'file');
-  const checksum = checksumOf(found?.lfs?.oid ?? found?.oid ?? '');
-  return found && checksum && Number.isSafeInteger(found.size) && found.size >= 0
-    ? { size: found.lfs?.size ?? found.size, checksum }
-    : undefined;
 }
 
 /** Whether an answer is a web page although a file that is none was asked for: portals of networks send them. */

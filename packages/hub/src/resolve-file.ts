@@ -1,13 +1,15 @@
 import { E3vaError } from '@e3va/highway-grad';
 import { fileError } from './cache/file-errors.ts';
-import { knownCommit, type RepoCache, repoCache, sizeOfFile } from './cache/layout.ts';
+import { type CachedFile, inCache } from './cache/in-cache.ts';
+import { repoCache, sizeOfFile } from './cache/layout.ts';
 import { linkSnapshot, noteCommit } from './cache/links.ts';
 import { withLock } from './cache/lock.ts';
 import { ChangedFile, download } from './download.ts';
 import { HubOfflineError, HubResponseError, HubSettingError, HubUnavailableError } from './errors.ts';
+import { askedOf, type FileId } from './file-id.ts';
 import { checkPath, checkRepo, checkRevision, defaultRevision, isCommit } from './names.ts';
 import { fs, isNode, path as paths } from './node.ts';
-import { askedOf, type FileId, type RemoteFile, remoteFile } from './remote-file.ts';
+import { type RemoteFile, remoteFile } from './remote-file.ts';
 import { type HubOptions, type HubSettings, settingsOf } from './settings.ts';
 
 /** Which file {@link resolveFile} gets. */
@@ -18,13 +20,6 @@ export interface ResolveFileOptions extends HubOptions {
   path: string;
   /** Branch, tag or commit hash; default `main`. */
   revision?: string;
-}
-
-/** A file that lies in the cache. */
-export interface CachedFile {
-  /** Its path on this machine. */
-  file: string;
-  commit: string;
 }
 
 /**
@@ -68,13 +63,12 @@ export async function cachedFile(settings: HubSettings, id: FileId, largest = In
 }
 
 async function find(settings: HubSettings, id: FileId, largest: number): Promise<CachedFile> {
-  const cache = repoCache(settings, id.repo);
-  const there = await inCache(cache, id);
+  const there = await inCache(settings, id);
   if (there && (isCommit(id.revision) || settings.offline)) return there;
   if (settings.offline) throw notCached(settings, id);
   for (let changes = 0; ; changes++) {
     try {
-      return await fresh(settings, cache, id, largest);
+      return await fresh(settings, id, largest, there !== undefined);
     } catch (error) {
       if (error instanceof ChangedFile && changes < 2) continue;
       if (error instanceof ChangedFile) throw restless(id);
@@ -87,22 +81,15 @@ async function find(settings: HubSettings, id: FileId, largest: number): Promise
   }
 }
 
-/** A file of the cache for a revision, as far as the cache knows that. */
-export async function inCache(cache: RepoCache, { revision, path }: FileId): Promise<CachedFile | undefined> {
-  const commit = isCommit(revision) ? revision : await knownCommit(cache, revision);
-  if (commit === undefined) return undefined;
-  const file = cache.snapshot(commit, path);
-  return (await sizeOfFile(file)) === undefined ? undefined : { file, commit };
-}
-
 /** The file as the hub has it now. */
 async function fresh(
   settings: HubSettings,
-  cache: RepoCache,
   id: FileId,
   largest: number,
+  inCache: boolean,
 ): Promise<CachedFile> {
-  const remote = await remoteFile(settings, id);
+  const cache = repoCache(settings, id.repo);
+  const remote = await remoteFile(settings, id, inCache);
   const { commit, etag, size } = remote;
   if (size > largest) throw tooLarge(id, size, largest);
   const file = cache.snapshot(commit, id.path);

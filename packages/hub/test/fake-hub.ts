@@ -20,6 +20,8 @@ export interface Trouble {
     | 'status';
   /** Of status. */
   status?: number;
+  /** What an address must contain; of status. */
+  only?: string;
   headers?: Record<string, string>;
   /** Whether HEAD requests are concerned too; of status and html. */
   head?: boolean;
@@ -139,7 +141,7 @@ export async function fakeHub(files: Record<string, Uint8Array | string>): Promi
     const head = request.method === 'HEAD';
     if (host === 'hub') {
       const refused = troubled(head, 'status');
-      if (refused) {
+      if (refused && request.url!.includes(refused.only ?? '')) {
         response.writeHead(refused.status!, refused.headers).end(head ? undefined : 'no');
         return;
       }
@@ -237,7 +239,8 @@ export async function fakeHub(files: Record<string, Uint8Array | string>): Promi
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
     };
     const refused = troubled(true, 'status');
-    if (refused) return void response.writeHead(refused.status!, refused.headers).end();
+    if (refused && path.includes(refused.only ?? ''))
+      return void response.writeHead(refused.status!, refused.headers).end();
     const entry = (name: string) => {
       const data = hub.files.get(name)!;
       const lfs = hub.lfs.has(name) && { oid: sha256(data), size: data.byteLength, pointerSize: 134 };

@@ -34,7 +34,7 @@ export function optionsFor(hub: FakeHub, cacheDir = emptyFolder()): HubOptions &
     cacheDir,
     token: false,
     offline: false,
-    stallTimeout: 300,
+    stallTimeout: 10_000, // tests of stalls have their own
     retryDelay: 5,
     onWarning: (message) => warnings.push(message),
   };

@@ -1,9 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import fs from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HubCacheError, HubOfflineError, HubUnavailableError, resolveFile } from '../src/index.ts';
 import { gitSha, noise, repo, sha256, token } from './fake-hub.ts';
-import { checkCache, optionsFor, startHub, warnings } from './helpers.ts';
+import { checkCache, filesBelow, optionsFor, startHub, warnings } from './helpers.ts';
 
 const weights = noise(300_000);
 const files = { 'config.json': '{"a":1}', 'model.safetensors': weights, 'deep/er/x.bin': noise(5000, 3) };
@@ -15,7 +27,7 @@ test('a large and a small file come into the layout that Python uses, and once o
   for (const path of ['model.safetensors', 'config.json', 'deep/er/x.bin']) {
     const file = await resolveFile({ repo, path, ...options });
     expect(file).toBe(join(options.cacheDir, 'models--org--model/snapshots', hub.commit, path));
-    expect(readFileSync(file)).toEqual(Buffer.from(hub.files.get(path)!));
+    expect(readFileSync(file).equals(hub.files.get(path)!)).toBe(true);
   }
   expect(readFileSync(join(options.cacheDir, 'models--org--model/refs/main'), 'utf8')).toBe(hub.commit);
   const small = gitSha(hub.files.get('config.json')!);
@@ -197,7 +209,7 @@ test('what the headers do not tell comes from the list of files', async () => {
   const options = optionsFor(hub);
   hub.headers.etag = 'no-checksum';
   const file = await resolveFile({ ...large, ...options });
-  expect(readFileSync(file)).toEqual(Buffer.from(weights));
+  expect(readFileSync(file).equals(weights)).toBe(true);
   expect(warnings).toEqual([]);
   hub.lists = false;
   await resolveFile({ repo, path: 'config.json', ...options });
@@ -215,4 +227,41 @@ test('a cache that cannot be written is an error that says so', async () => {
   mkdirSync(join(options.cacheDir, 'models--org--model'));
   writeFileSync(join(options.cacheDir, 'models--org--model/blobs'), '');
   await expect(resolveFile({ ...large, ...options })).rejects.toThrow(/cannot be used[\s\S]*HF_HOME/);
+});
+
+test('where the system makes no links, the snapshot has copies', async () => {
+  const hub = await startHub(files);
+  const options = optionsFor(hub);
+  const { symlink } = fs;
+  fs.symlink = async () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, symlink'), {
+      code: 'EPERM',
+      syscall: 'symlink',
+    });
+  };
+  try {
+    const file = await resolveFile({ ...large, ...options });
+    expect(lstatSync(file).isFile()).toBe(true);
+    expect(readFileSync(file).equals(weights)).toBe(true);
+    expect(await resolveFile({ ...large, ...options })).toBe(file);
+    expect(filesBelow(options.cacheDir)).toHaveLength(3); // blob, ref, copy
+    expect(hub.downloads()).toHaveLength(1);
+  } finally {
+    fs.symlink = symlink;
+  }
+});
+
+test('a hub that gives no answer is not waited for long where the cache has the file', async () => {
+  const hub = await startHub(files);
+  const options = optionsFor(hub);
+  await resolveFile({ ...large, ...options });
+  const silent = createServer(() => {});
+  await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const start = Date.now();
+  expect(await resolveFile({ ...large, ...options, endpoint, stallTimeout: 1000 })).toContain(hub.commit);
+  expect(Date.now() - start).toBeLessThan(2000);
+  expect(warnings).toEqual([expect.stringMatching(/stalled: model.safetensors.*from the cache/)]);
+  silent.closeAllConnections();
+  silent.close();
 });

@@ -1,9 +1,10 @@
-import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { blankWeights } from '@e3va/weight-files';
+import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
 import { checkConfig, type SwinConfig } from './config.ts';
 import { Linear } from './dense.ts';
 import { SwinConfigError } from './errors.ts';
 import { LayerNorm } from './layer-norm.ts';
-import { applyBlank, stages } from './swin.ts';
+import { stages } from './swin.ts';
 
 /** The architecture of a Swin that classifies images. */
 export interface SwinClassifierConfig extends Omit<SwinConfig, 'outLevels'> {
@@ -36,12 +37,11 @@ export function blankSwinClassifier({ classes, imageSize, ...rest }: SwinClassif
   }
   const images = input({ shape: [side, side, 3], name: 'images' });
   const unshifted = maps.flatMap((map, s) => (map <= window ? [s] : []));
-  const last = stages(images, config, applyBlank, unshifted).at(-1)!;
-  const normed = applyBlank(new LayerNorm({ name: 'norm' }), last);
-  const pooled = layers.globalAveragePooling2d({ name: 'pool' }).apply(normed) as SymbolicTensor;
-  return model({
-    inputs: images,
-    outputs: applyBlank(new Linear({ name: 'head', units: classes }), pooled),
-    name: 'swin_classifier',
+  return blankWeights((apply) => {
+    const last = stages(images, config, apply, unshifted).at(-1)!;
+    const normed = apply(new LayerNorm({ name: 'norm' }), last);
+    const pooled = apply(layers.globalAveragePooling2d({ name: 'pool' }), normed);
+    const logits = apply(new Linear({ name: 'head', units: classes }), pooled);
+    return model({ inputs: images, outputs: logits, name: 'swin_classifier' });
   });
 }

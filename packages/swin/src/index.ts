@@ -25,7 +25,12 @@ export { swinV2Targets } from './v2/weights/targets.ts';
 export { loadSwinWeights } from './weights/assign.ts';
 export { swinConfigOf } from './weights/config-of.ts';
 export { huggingFaceLayer, type MappedLayer } from './weights/hugging-face.ts';
-export { type LoadSwinOptions, loadSwin } from './weights/load.ts';
+export {
+  type LoadSwinClassifierOptions,
+  type LoadSwinOptions,
+  loadSwin,
+  loadSwinClassifier,
+} from './weights/load.ts';
 export {
   type WindowConfig,
   WindowPartition,

@@ -11,7 +11,7 @@ export interface SwinPreset extends SwinConfig {
   /** Licence of the weights, as their model card states it. */
   licence: string;
   /** Images that the weights were pretrained on. */
-  pretrained: string;
+  trained: string;
   /**
    * Published top-1 accuracy on the validation images of ImageNet-1k, in per cent, at the size of pretraining; of weights
    * pretrained on ImageNet-22k after their fine-tuning on ImageNet-1k. Undefined where none was published.
@@ -45,7 +45,7 @@ export const swinPresets = {
     parameters: 2676262,
     source: 'this project; trained by weights/pretrain_swin_nano.py',
     licence: 'research and education only',
-    pretrained: 'Tiny-ImageNet-200',
+    trained: 'Tiny-ImageNet-200',
   },
   tiny: {
     embedDim: 96,
@@ -56,7 +56,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-tiny-patch4-window7-224',
     licence,
-    pretrained: imagenet1k,
+    trained: imagenet1k,
     top1: 81.2,
   },
   small: {
@@ -68,7 +68,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-small-patch4-window7-224',
     licence,
-    pretrained: imagenet1k,
+    trained: imagenet1k,
     top1: 83.2,
   },
   base: {
@@ -80,7 +80,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-base-patch4-window7-224-in22k',
     licence,
-    pretrained: imagenet22k,
+    trained: imagenet22k,
     top1: 85.2,
   },
   'base-window12': {
@@ -92,7 +92,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-base-patch4-window12-384-in22k',
     licence,
-    pretrained: imagenet22k,
+    trained: imagenet22k,
     top1: 86.4,
   },
   large: {
@@ -104,7 +104,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-large-patch4-window7-224-in22k',
     licence,
-    pretrained: imagenet22k,
+    trained: imagenet22k,
     top1: 86.3,
   },
   'large-window12': {
@@ -116,7 +116,7 @@ export const swinPresets = {
     source: paper,
     hub: 'microsoft/swin-large-patch4-window12-384-in22k',
     licence,
-    pretrained: imagenet22k,
+    trained: imagenet22k,
     top1: 87.3,
   },
 } as const satisfies Record<string, SwinPreset>;

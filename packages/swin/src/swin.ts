@@ -1,9 +1,11 @@
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { type Apply, swinBlock } from './block.ts';
 import { checkConfig, type SwinConfig, type WholeSwinConfig } from './config.ts';
 import { Linear } from './dense.ts';
 import { LayerNorm } from './layer-norm.ts';
 import { PatchGather } from './patch.ts';
+import { stageBlocks } from './stage-blocks.ts';
 
 /** Mean of the images Swin was trained on, in red, green, blue, for pixel values from 0 to 1. */
 export const imagenetMean: [number, number, number] = [0.485, 0.456, 0.406];
@@ -41,21 +43,13 @@ export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
  * ```
  */
 export function swin(config: SwinConfig): LayersModel {
-  return buildSwin(config, applyLayer);
+  return buildSwin(config, (layer, inputs) => layer.apply(inputs) as SymbolicTensor);
 }
 
 /** The model of {@link swin} with all weights zero: for weights that are loaded next, without the cost of drawing. */
 export function blankSwin(config: SwinConfig): LayersModel {
-  return buildSwin(config, applyBlank);
+  return blankWeights((apply) => buildSwin(config, apply));
 }
-
-const applyLayer: Apply = (layer, inputs) => layer.apply(inputs) as SymbolicTensor;
-
-/** Applies a layer whose weights start at zero. */
-export const applyBlank: Apply = (layer, inputs) => {
-  layer.setFastWeightInitDuringBuild(true);
-  return applyLayer(layer, inputs);
-};
 
 function buildSwin(partial: SwinConfig, apply: Apply): LayersModel {
   const config = checkConfig(partial);
@@ -104,20 +98,9 @@ function stage(
   config: WholeSwinConfig & { shift: number },
   apply: Apply,
 ): SymbolicTensor {
-  const { depths, window, mlpRatio } = config;
-  const all = depths.reduce((sum, depth) => sum + depth, 0);
-  const before = depths.slice(0, s).reduce((sum, depth) => sum + depth, 0);
-  for (let b = 0; b < depths[s]!; b++) {
-    const block = {
-      name: `stages.${s}.blocks.${b}`,
-      channels: config.embedDim * 2 ** s,
-      heads: config.heads[s]!,
-      window,
-      shift: b % 2 === 0 ? 0 : config.shift,
-      mlpRatio,
-      dropPath: all > 1 ? (config.dropPath * (before + b)) / (all - 1) : 0,
-    };
-    x = swinBlock(x, block, apply);
+  const { window, shift } = config;
+  for (const { shifted, ...block } of stageBlocks(config, s)) {
+    x = swinBlock(x, { ...block, window, shift: shifted ? shift : 0 }, apply);
   }
   return x;
 }

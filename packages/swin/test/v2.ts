@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { TensorData } from '@e3va/adapter-core';
 import { memoryWeights, type WeightFile } from '@e3va/weight-files';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SwinV2Config } from '../src/index.ts';
@@ -29,4 +30,15 @@ export function v2Images(batch: number, height: number, width: number): tf.Tenso
     );
     return tf.transpose(tf.tensor4d(values, [batch, 3, height, width]), [0, 2, 3, 1]);
   });
+}
+
+/** A file with another set of tensors. */
+export async function changed(
+  file: WeightFile,
+  change: (tensors: Map<string, TensorData>) => void,
+): Promise<WeightFile> {
+  const tensors = new Map<string, TensorData>();
+  for (const name of file.entries.keys()) tensors.set(name, await file.read(name));
+  change(tensors);
+  return memoryWeights(tensors, { name: 'changed' });
 }

@@ -1,6 +1,5 @@
-import { E3vaError } from '@e3va/highway-grad';
+import { E3vaError, nodeModule } from '@e3va/highway-grad';
 import { WeightFileError } from './errors.ts';
-import { nodeModule } from './node.ts';
 
 /** Bytes that are read piece by piece, wherever they lie. */
 export interface ByteSource {
@@ -9,11 +8,12 @@ export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;
   /**
-   * Reads bytes into fresh memory of the caller's own.
+   * Reads bytes into memory of the caller's own.
    *
+   * @param into Memory that may be used for it, at least `length` bytes; without it, fresh memory.
    * @throws {@link WeightFileError} if fewer are there: the positions lie outside, or the file shrank.
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -54,7 +54,9 @@ export async function openBytes(
 export function nameOf(origin: ByteOrigin): string {
   if (typeof origin === 'string' || origin instanceof URL) {
     const text = String(origin);
-    return /^data:/i.test(text) ? 'data address' : text;
+    if (/^data:/i.test(text)) return 'data address';
+    // without what may give access: names and passwords, signatures in queries
+    return text.replace(/^(https?:\/\/)([^/?#]*@)?([^?#]*).*$/is, '$1$3');
   }
   return (origin as Partial<File>).name || 'weights';
 }
@@ -141,10 +143,10 @@ async function file(path: string | URL, name: string): Promise<ByteSource> {
   return {
     name,
     size: stat.size,
-    async read(offset, length) {
+    async read(offset, length, into) {
       if (!open) throw closed(name);
       checkRange(name, stat.size, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = into?.subarray(0, length) ?? new Uint8Array(length);
       for (let at = 0; at < length; ) {
         const { bytesRead } = await handle
           .read(bytes, at, Math.min(length - at, maxRead), offset + at)

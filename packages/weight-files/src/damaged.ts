@@ -10,7 +10,10 @@ export function damaged(
   cause?: unknown,
 ): WeightFileError {
   const fix = rest.fix ?? 'the file is damaged: download or save it again';
-  return new WeightFileError({ what: `${name}: ${what}`, ...rest, fix }, { cause });
+  return new WeightFileError(
+    { what: `${name}: ${what}`, ...rest, fix },
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** Runs what reads parts of the safetensors format; its error becomes that of weight files. */

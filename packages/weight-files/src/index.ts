@@ -1,3 +1,4 @@
+export { type ApplyLayer, blankWeights } from './blank-weights.ts';
 export type { ByteOrigin } from './byte-source.ts';
 export { classNamesIn } from './class-names.ts';
 export { WeightFileError, WeightsMismatchError } from './errors.ts';
@@ -9,7 +10,7 @@ export {
   type WeightTarget,
 } from './load-weights.ts';
 export { type OpenWeightsOptions, openWeights } from './open-weights.ts';
-export { memoryWeights, type WeightEntry, type WeightFile } from './weight-file.ts';
+export { memoryWeights, Scratch, type WeightEntry, type WeightFile } from './weight-file.ts';
 export {
   asIs,
   conv,

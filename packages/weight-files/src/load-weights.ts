@@ -1,9 +1,10 @@
 import type { TensorData } from '@e3va/adapter-core';
-import * as tf from '@tensorflow/tfjs-core';
+import { filledTensor } from '@e3va/highway-grad';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { WeightsMismatchError } from './errors.ts';
-import type { WeightFile } from './weight-file.ts';
-import { floats, type WeightPart, type WeightSource } from './weight-source.ts';
+import { Scratch, type WeightFile } from './weight-file.ts';
+import type { WeightPart, WeightSource } from './weight-source.ts';
 
 /** A weight of a model and where its value comes from. */
 export interface WeightTarget {
@@ -84,21 +85,29 @@ export async function loadWeights(
 
   const late: [LayerVariable, tf.Tensor][] = [];
   const report: WeightsReport = { loaded: [], resized: [], missing: [], skipped };
+  const values = readAhead(
+    file,
+    fates.filter(({ unfit }) => unfit.length === 0).map(({ source }) => source),
+  );
   try {
     for (const { variable, source, unfit } of fates) {
-      const names = source.parts.map(({ name }) => name);
-      const value = unfit.length === 0 ? await read(file, source) : filled(variable, source);
       if (unfit.length === 0) {
-        report.loaded.push(...names);
+        report.loaded.push(...source.parts.map(({ name }) => name));
         report.resized.push(...source.parts.filter((part) => !sameShape(file, part)).map(({ name }) => name));
       } else report.missing.push(...unfit.map(({ name }) => name));
-      if (!value) continue;
-      const tensor = tf.tensor(value, variable.shape as number[]);
+      const arrays = unfit.length === 0 ? (await values.next()).value : undefined;
+      const value = source.otherwise;
+      if (!arrays && value === undefined) continue;
+      const tensor = filledTensor(variable.shape as number[], (memory) => {
+        if (arrays) convert(file, source, arrays, memory);
+        else memory.fill(value!);
+      });
       if (fresh) write(variable, tensor);
       else late.push([variable, tensor]);
     }
     for (const [variable, tensor] of late.splice(0)) write(variable, tensor);
   } finally {
+    await values.return(undefined);
     for (const [, tensor] of late) tensor.dispose();
   }
   return report;
@@ -109,27 +118,73 @@ function write(variable: LayerVariable, tensor: tf.Tensor): void {
   tensor.dispose();
 }
 
-function filled(variable: LayerVariable, { otherwise }: WeightSource): Float32Array | undefined {
-  if (otherwise === undefined) return undefined;
-  return new Float32Array((variable.shape as number[]).reduce((a, b) => a * b, 1)).fill(otherwise);
+/** The arrays of weights, one weight after the other; while one is worked on, those of the next are read. */
+async function* readAhead(
+  file: WeightFile,
+  sources: readonly WeightSource[],
+): AsyncGenerator<readonly TensorData[], undefined> {
+  const memory: Scratch[][] = [[], []];
+  const read = (i: number) => {
+    const source = sources[i];
+    const arrays = source ? readParts(file, source, memory[i % 2]!) : Promise.resolve([]);
+    arrays.catch(() => {}); // it is awaited in its turn
+    return arrays;
+  };
+  let next = read(0);
+  try {
+    for (const i of sources.keys()) {
+      const arrays = await next;
+      next = read(i + 1);
+      yield arrays;
+    }
+  } finally {
+    await next.catch(() => {});
+  }
+  return undefined;
 }
 
-async function read(file: WeightFile, source: WeightSource): Promise<Float32Array> {
+/** The arrays of one weight, in memory that is used again for the weight after the next. */
+async function readParts(file: WeightFile, source: WeightSource, memory: Scratch[]): Promise<TensorData[]> {
   const arrays: TensorData[] = [];
-  for (const part of source.parts) {
-    const array = await file.read(part.name);
-    checkFinite(file, part.name, array);
-    arrays.push(
-      sameShape(file, part) ? array : { shape: [...part.shape], data: source.resize!.apply(array) },
-    );
+  for (const [i, { name }] of source.parts.entries()) {
+    memory[i] ??= new Scratch();
+    arrays.push(await file.read(name, memory[i]));
   }
-  return source.convert ? source.convert(arrays) : floats(arrays[0]!);
+  return arrays;
+}
+
+/** Checks the arrays of a weight and writes its values into `memory`. */
+function convert(
+  file: WeightFile,
+  source: WeightSource,
+  found: readonly TensorData[],
+  memory: Float32Array,
+): void {
+  const arrays = source.parts.map((part, i) => {
+    checkFinite(file, part.name, found[i]!);
+    return sameShape(file, part)
+      ? found[i]!
+      : { shape: [...part.shape], data: source.resize!.apply(found[i]!) };
+  });
+  const values = source.convert ? source.convert(arrays, memory) : arrays[0]!.data;
+  if (values !== memory) memory.set(values);
 }
 
 function checkFinite(file: WeightFile, name: string, { data }: TensorData): void {
-  let sum = 0; // stays 0 as long as all numbers are finite
-  for (let i = 0; i < data.length; i++) sum += data[i]! * 0;
-  if (sum === 0) return;
+  // 0 as long as all numbers are finite; several sums, since each addition waits for the one before
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  const whole = data.length - (data.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += data[i]! * 0;
+    b += data[i + 1]! * 0;
+    c += data[i + 2]! * 0;
+    d += data[i + 3]! * 0;
+  }
+  for (let i = whole; i < data.length; i++) a += data[i]! * 0;
+  if (a + b + c + d === 0) return;
   const bad = data.findIndex((value) => !Number.isFinite(value));
   throw new WeightsMismatchError({
     what: `${file.name}: tensor '${name}' holds numbers that are not finite`,

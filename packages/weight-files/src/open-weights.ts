@@ -7,6 +7,7 @@ import { type JsonObject, readJson } from './formats/json-file.ts';
 import { openSafetensors } from './formats/safetensors-file.ts';
 import { openTfjs } from './formats/tfjs-file.ts';
 import { openZip } from './formats/zip.ts';
+import { isKerasZip, openKerasH5, openKerasZip } from './keras/keras-file.ts';
 import { openPickle } from './torch/torch-legacy.ts';
 import { openTorchZip, torchRoot } from './torch/torch-zip.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -105,8 +106,10 @@ async function openOne(bytes: ByteSource, start: Uint8Array): Promise<WeightFile
     const zip = await openZip(bytes);
     const root = torchRoot(zip);
     if (root !== undefined) return openTorchZip(bytes, zip, root);
+    if (isKerasZip(zip)) return openKerasZip(bytes, zip);
     throw damaged(name, 'it is a zip file, but neither of PyTorch nor of Keras', { fix: understood });
   }
+  if (begins(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a)) return openKerasH5(bytes);
   if (begins(0x80) && start[1]! <= 5) return openPickle(bytes);
   if (start[8] === 0x7b) return openSafetensors(bytes);
   throw unknown(name, start, bytes.size);

@@ -9,6 +9,17 @@ export interface WeightEntry {
   readonly dtype: string;
 }
 
+/** Memory that is used for one tensor after the other, so that reading many leaves no garbage. */
+export class Scratch {
+  private bytes = new Uint8Array();
+
+  /** Memory of at least so many bytes. */
+  atLeast(length: number): Uint8Array {
+    if (this.bytes.byteLength < length) this.bytes = new Uint8Array(length);
+    return this.bytes;
+  }
+}
+
 /** An open weight file: names and shapes at once, values tensor by tensor. */
 export interface WeightFile {
   /** What the file is called in messages. */
@@ -20,9 +31,11 @@ export interface WeightFile {
   /**
    * Reads one tensor. Small floats are widened to float32, integers of up to 32 bits and booleans come as int32 or uint8.
    *
+   * @param scratch Memory that the values may lie in: they are overwritten by the next tensor that is read with it. Without it
+   * they have memory of their own.
    * @throws {@link WeightFileError} if there is no such tensor, or its data are damaged.
    */
-  read(tensor: string): Promise<TensorData>;
+  read(tensor: string, scratch?: Scratch): Promise<TensorData>;
   /** Frees what is open; reading is an error afterwards. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { DropPath, LayerNorm, Linear } from '@e3va/swin';
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { type Apply, blank, drawn } from '../layers/layer.ts';
+import { type Apply, drawn } from '../layers/layer.ts';
 import { PatchConv } from '../layers/patch-conv.ts';
 import { Scale } from '../layers/scale.ts';
 import { type ConvNeXtConfig, checkConvNeXt, type WholeConvNeXtConfig } from './config.ts';
@@ -43,7 +44,7 @@ export function convNeXt(config: ConvNeXtConfig): LayersModel {
 
 /** The model of {@link convNeXt} with all weights zero: for weights that are loaded next. */
 export function blankConvNeXt(config: ConvNeXtConfig): LayersModel {
-  return buildConvNeXt(config, blank);
+  return blankWeights((apply) => buildConvNeXt(config, apply));
 }
 
 function buildConvNeXt(partial: ConvNeXtConfig, apply: Apply): LayersModel {

@@ -8,12 +8,6 @@ export type Apply = (layer: layers.Layer, inputs: SymbolicTensor | SymbolicTenso
 /** Builds layers with their initial weights. */
 export const drawn: Apply = (layer, inputs) => layer.apply(inputs) as SymbolicTensor;
 
-/** Builds layers with weights of zero: for weights that are loaded next, without the cost of drawing. */
-export const blank: Apply = (layer, inputs) => {
-  layer.setFastWeightInitDuringBuild(true);
-  return layer.apply(inputs) as SymbolicTensor;
-};
-
 /** The only input of a layer, with or without a list around it. */
 export function single<T extends tf.Tensor>(inputs: tf.Tensor | tf.Tensor[]): T {
   return (Array.isArray(inputs) ? inputs[0] : inputs) as T;

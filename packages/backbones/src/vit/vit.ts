@@ -1,7 +1,8 @@
 import { DropPath, LayerNorm, Linear } from '@e3va/swin';
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { SelfAttention } from '../layers/attention.ts';
-import { type Apply, blank, drawn } from '../layers/layer.ts';
+import { type Apply, drawn } from '../layers/layer.ts';
 import { PatchConv } from '../layers/patch-conv.ts';
 import { Scale } from '../layers/scale.ts';
 import { checkViT, type ViTConfig, type WholeViTConfig } from './config.ts';
@@ -48,7 +49,7 @@ export function vit(config: ViTConfig): LayersModel {
 
 /** The model of {@link vit} with all weights zero but those of a pyramid: for weights that are loaded next. */
 export function blankViT(config: ViTConfig): LayersModel {
-  return buildViT(config, blank);
+  return blankWeights((apply) => buildViT(config, apply));
 }
 
 function buildViT(partial: ViTConfig, apply: Apply): LayersModel {

@@ -12,7 +12,7 @@ export class CheckpointShapes {
    * The sizes of a layer's weight, outermost first.
    *
    * @param known Sizes that it must have, `undefined` where any will do.
-   * @throws {@link WeightsMismatchError} if the file lacks it or it has another shape.
+   * @throws WeightsMismatchError if the file lacks it or it has another shape.
    */
   of(layer: string, known: readonly (number | undefined)[]): number[] {
     const name = `${this.names.moduleOf(layer)}.weight`;

@@ -27,7 +27,7 @@ export type DetectorCheckpoint = {
  * backbone and the pyramid reads the first, as mmdetection's does. A cascade with a box a class was trained with GIoU
  * times 10, as that of Swin. Thresholds of inference are mmdetection's, or torchvision's.
  *
- * @throws {@link WeightsMismatchError} if the file is of no such detector, or its shapes do not go together.
+ * @throws WeightsMismatchError if the file is of no such detector, or its shapes do not go together.
  *
  * @example
  * ```ts

@@ -30,8 +30,8 @@ export interface LoadDetectorWeightsOptions {
  *
  * @param file The open file; it stays open.
  * @returns Names of the file that were loaded, missing and skipped.
- * @throws {@link WeightsMismatchError} if the file is of no such detector or of another one, or, unless `strict` is false, if
- * something does not fit. {@link WeightFileError} if it is damaged.
+ * @throws WeightsMismatchError if the file is of no such detector or of another one, or, unless `strict` is false, if
+ * something does not fit. WeightFileError if it is damaged.
  *
  * @example
  * ```ts no-run
@@ -90,7 +90,7 @@ function dependsOnClasses(
   return outputs !== 4 || file.entries.get(`${names.moduleOf(layer)}.weight`)?.shape[0] !== 4;
 }
 
-/** @throws {@link WeightsMismatchError} if a file and a detector are of different kinds. */
+/** @throws WeightsMismatchError if a file and a detector are of different kinds. */
 function checkKind(detector: Detector, names: DetectorNames, file: WeightFile): void {
   const [own, theirs] = [`${Parts.ofDetector(detector)}`, `${Parts.ofFile(names)}`];
   if (own === theirs) return;

@@ -41,7 +41,7 @@ export interface LoadedDetector {
  * {@link loadDetectorWeights}. Its backbone is not loaded.
  *
  * @param file The open file; it stays open.
- * @throws {@link WeightsMismatchError} if the file is of no such detector or the levels are not those that its neck reads; the
+ * @throws WeightsMismatchError if the file is of no such detector or the levels are not those that its neck reads; the
  * errors of the other two.
  *
  * @example
@@ -94,7 +94,7 @@ function build(
   return kind === 'mask-rcnn' ? maskRcnn(whole) : cascadeRcnn(whole);
 }
 
-/** @throws {@link WeightsMismatchError} unless the levels have the channels that the neck of the file reads. */
+/** @throws WeightsMismatchError unless the levels have the channels that the neck of the file reads. */
 function checkLevels(
   file: WeightFile,
   { kind, levelChannels }: DetectorCheckpoint,

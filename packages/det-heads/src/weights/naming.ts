@@ -76,7 +76,7 @@ export class DetectorNames {
   /** How many levels of the backbone its neck reads. */
   readonly levels: number;
 
-  /** @throws {@link WeightsMismatchError} if the names are not those of a detector of mmdetection from 2.0 on or of torchvision. */
+  /** @throws WeightsMismatchError if the names are not those of a detector of mmdetection from 2.0 on or of torchvision. */
   constructor(private readonly file: WeightFile) {
     const names = [...file.entries.keys()];
     const naming = (['torchvision', 'mmdet'] as const).find((n) => names.some((name) => parts[n].test(name)));

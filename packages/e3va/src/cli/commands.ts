@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '@e3va/adapter-core';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { CheckpointError, UsageError } from '../errors.ts';
+import { loadModel } from '../models/load-model.ts';
+import { measuredImage } from '../models/memory.ts';
 import { createProgress } from '../progress.ts';
 import { builtInRecipes, loadRecipe } from '../recipe/load.ts';
 import { methodNames } from '../recipe/method-schema.ts';
@@ -10,12 +12,14 @@ import type { Recipe } from '../recipe/schema.ts';
 import { formatBest } from '../run/facts.ts';
 import { loadRun } from '../run/load-run.ts';
 import { RunFolder } from '../run/run-folder.ts';
-import type { PredictOptions, TaskData, TaskScores } from '../task.ts';
+import type { ClassInfo, PredictOptions, TaskData, TaskModel, TaskScores } from '../task.ts';
 import { taskOf } from '../tasks.ts';
 import { trainRun } from '../train-run.ts';
 import { checkData } from './data-check.ts';
 import { checkFlags, recipeFlags } from './flags.ts';
+import { pull, push } from './hub.ts';
 import { inspect } from './inspect.ts';
+import { modelTable } from './models.ts';
 
 const recipeArgs = {
   config: {
@@ -25,7 +29,17 @@ const recipeArgs = {
   },
   task: { type: 'string', description: 'segmentation or detection', valueHint: 'NAME' },
   data: { type: 'string', description: 'folder of images and their annotations', valueHint: 'DIR' },
-  backbone: { type: 'string', description: 'nano, or a safetensors file', valueHint: 'NAME' },
+  model: {
+    type: 'string',
+    description: 'trained model to start from, backbone and head: as --backbone takes it',
+    valueHint: 'NAME',
+  },
+  backbone: {
+    type: 'string',
+    description:
+      'pretrained backbone: a name of e3va models, a model id (org/name@revision), a folder or a file',
+    valueHint: 'NAME',
+  },
   method: { type: 'string', description: `one of ${methodNames.join(', ')}`, valueHint: 'NAME' },
   rank: { type: 'string', description: 'rank of the adapters', valueHint: 'N' },
   steps: { type: 'string', description: 'training steps', valueHint: 'N' },
@@ -102,18 +116,47 @@ function stopOnInterrupt(): AbortController {
   return stop;
 }
 
-const runArg = {
-  type: 'string',
-  description: 'folder of a run',
-  default: 'runs/latest',
-  valueHint: 'DIR',
-} as const;
+/** Which trained model a command works with. */
+const trainedArgs = {
+  run: { type: 'string', description: 'folder of a run (default: runs/latest)', valueHint: 'DIR' },
+  model: {
+    type: 'string',
+    description:
+      'a pretrained model in place of a run: a name of e3va models, a model id, a folder or a file',
+    valueHint: 'NAME',
+  },
+  backend: recipeArgs.backend,
+} satisfies ArgsDef;
+
+/** A model of a run, or a pretrained one. */
+interface Trained {
+  recipe: Recipe;
+  model: TaskModel & { info: ClassInfo };
+  /** Folder of the run. */
+  dir?: string;
+  /** Step of the checkpoint. */
+  step?: number;
+}
+
+async function loadTrained(args: {
+  run: string | undefined;
+  model: string | undefined;
+  backend: string | undefined;
+}): Promise<Trained> {
+  if (args.run !== undefined && args.model !== undefined) {
+    throw new UsageError({ what: '--run and --model name two models', fix: 'leave one of them out' });
+  }
+  const backend = backendOf(args.backend);
+  if (args.model !== undefined) return loadModel(args.model, { backend });
+  const { recipe, model, folder, info } = await loadRun(args.run ?? 'runs/latest', { backend });
+  return { recipe, model, dir: folder.dir, step: info.step };
+}
 
 const evalCommand = command(
   'eval',
-  'Score the best checkpoint of a run on validation images',
+  'Score the best checkpoint of a run, or a pretrained model, on validation images',
   {
-    run: runArg,
+    ...trainedArgs,
     data: { type: 'string', description: 'another data folder than the one of the run', valueHint: 'DIR' },
     split: { type: 'string', description: 'train, val or test', default: 'val', valueHint: 'NAME' },
     out: {
@@ -121,27 +164,24 @@ const evalCommand = command(
       description: 'JSON file of the scores (default: RUN/eval-SPLIT.json)',
       valueHint: 'FILE',
     },
-    backend: recipeArgs.backend,
     ...debugArgs,
   },
   async (args) => {
-    const { recipe, info, model, folder } = await loadRun(args.run, { backend: backendOf(args.backend) });
+    const { recipe, model, dir: folder = '.', step } = await loadTrained(args);
+    const names = model.info.classes;
     const task = taskOf(recipe);
     const { dir = recipe.data.dir } = { dir: args.data };
     const data = await task.openData({ ...recipe, data: { ...recipe.data, dir } } as Recipe);
-    checkClassCount(info.classes.length, data);
+    checkClassCount(names.length, data);
     const images = data.split(args.split).length;
     const result = await task.evaluate(model, data, args.split);
-    print([`${images} images of ${data.directory}, split ${args.split}`, scoreTable(result, info.classes)]);
-    const out = args.out ?? join(folder.dir, `eval-${args.split}.json`);
-    const classes = info.classes.map((name, c) => ({
+    print([`${images} images of ${data.directory}, split ${args.split}`, scoreTable(result, names)]);
+    const out = args.out ?? join(folder, `eval-${args.split}.json`);
+    const classes = names.map((name, c) => ({
       name,
       ...Object.fromEntries(Object.entries(result.perClass).map(([key, values]) => [key, values[c]])),
     }));
-    await writeFileAtomic(
-      out,
-      `${JSON.stringify({ step: info.step, images, ...result.scores, classes }, null, 2)}\n`,
-    );
+    await writeFileAtomic(out, `${JSON.stringify({ step, images, ...result.scores, classes }, null, 2)}\n`);
     print([`scores: ${out}`]);
     model.dispose();
   },
@@ -149,9 +189,9 @@ const evalCommand = command(
 
 const predict = command(
   'predict',
-  'Segment photos, or find objects in them, with the best checkpoint of a run',
+  'Segment photos, or find objects in them, with the best checkpoint of a run or a pretrained model',
   {
-    run: runArg,
+    ...trainedArgs,
     images: {
       type: 'positional',
       description: 'photo, folder of photos, or quoted pattern; several are allowed',
@@ -175,7 +215,6 @@ const predict = command(
       default: '0.3',
       valueHint: 'X',
     },
-    backend: recipeArgs.backend,
     ...debugArgs,
   },
   async (args) => {
@@ -183,8 +222,8 @@ const predict = command(
       throw new UsageError({ what: 'no photo given', fix: 'e3va predict photo.jpg' });
     }
     const options = predictOptions(args);
-    const { model, recipe } = await loadRun(args.run, { backend: backendOf(args.backend) });
-    for await (const path of taskOf(recipe).predictFiles(model, args._, args.out, options)) print([path]);
+    const { model, recipe } = await loadTrained(args);
+    for await (const line of taskOf(recipe).predictFiles(model, args._, args.out, options)) print([line]);
     model.dispose();
   },
 );
@@ -323,6 +362,59 @@ function command<const T extends ArgsDef>(
   });
 }
 
+const modelsCommand = command(
+  'models',
+  'List the pretrained models: size, licence, classes, published figures, memory of a training step',
+  { ...debugArgs },
+  async () => {
+    print([
+      modelTable(),
+      '',
+      `E³VA, LoRA, full: peak memory of a training step of ${measuredImage} without a head, on the wasm backend.`,
+      'Any other model of the Hugging Face hub, a folder or a weight file of these families may be named too.',
+    ]);
+  },
+);
+
+const pushCommand = command(
+  'push',
+  'Publish a trained model, adapter and head, on the Hugging Face hub; HF_TOKEN must be set',
+  {
+    repo: { type: 'positional', description: 'organisation/name', valueHint: 'REPO', required: false },
+    run: { type: 'string', description: 'folder of a run (default: runs/latest)', valueHint: 'DIR' },
+    file: { type: 'string', description: 'an adapter file in place of a run', valueHint: 'FILE' },
+    license: { type: 'string', description: 'licence for the model card, as apache-2.0', valueHint: 'ID' },
+    private: { type: 'boolean', description: 'make the repository private' },
+    ...debugArgs,
+  },
+  async ({ repo, ...flags }) => {
+    if (repo === undefined) throw new UsageError({ what: 'no repository given', fix: 'e3va push me/name' });
+    if (flags.run !== undefined && flags.file !== undefined) {
+      throw new UsageError({ what: '--run and --file name two things', fix: 'leave one of them out' });
+    }
+    print([await push(repo, flags)]);
+  },
+);
+
+const pullCommand = command(
+  'pull',
+  'Get a model that e3va push published, as a run that predict, eval and train take',
+  {
+    id: {
+      type: 'positional',
+      description: 'organisation/name or organisation/name@revision',
+      required: false,
+    },
+    out: { type: 'string', description: 'folder or file to write (default: runs/NAME)', valueHint: 'PATH' },
+    adapter: { type: 'boolean', description: 'the repository holds the file of an adapter alone' },
+    ...debugArgs,
+  },
+  async ({ id, out, adapter }) => {
+    if (id === undefined) throw new UsageError({ what: 'no model given', fix: 'e3va pull them/name' });
+    print([await pull(id, out, adapter ?? false)]);
+  },
+);
+
 /** The commands by name. */
 // biome-ignore lint/suspicious/noExplicitAny: each command has flags of its own
 export const commands: Record<string, CommandDef<any>> = {
@@ -330,5 +422,8 @@ export const commands: Record<string, CommandDef<any>> = {
   eval: evalCommand,
   predict,
   inspect: inspectCommand,
+  models: modelsCommand,
+  push: pushCommand,
+  pull: pullCommand,
   data: dataCommand,
 };

@@ -1,20 +1,12 @@
 import type { Adapted } from '@e3va/adapter-core';
-import {
-  cascadeRcnn,
-  type Detection,
-  type DetectionTargets,
-  type Detector,
-  fasterRcnn,
-  type ImageSize,
-  maskRcnn,
-  retinaNet,
-} from '@e3va/det-heads';
+import type { Detection, DetectionTargets, Detector, ImageSize } from '@e3va/det-heads';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { loadBackbone } from '../backbone.ts';
 import { type NamedWeight, namedWeights } from '../named-weight.ts';
 import type { DetectionRecipe } from '../recipe/schema.ts';
 import type { Batch, ClassInfo, Losses, TaskModel } from '../task.ts';
+import { detectionHeads } from './heads.ts';
 
 /** The parts of a recipe that a detection model is made from. */
 export type DetectionModelRecipe = Pick<DetectionRecipe, 'backbone' | 'method' | 'head' | 'eval'> & {
@@ -56,10 +48,13 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
     readonly recipe: DetectionModelRecipe,
     /** Classes, and their numbers in COCO files. */
     readonly info: ClassInfo,
+    /** What was decided without being asked, in one sentence each, for the log. */
+    readonly notes: readonly string[] = [],
   ) {}
 
   /**
-   * Loads the backbone, adapts it, and puts a fresh detector on it. The seed of the recipe decides the initial weights.
+   * Loads the backbone, adapts it, and puts a detector on it: a fresh one, whose initial weights the seed of the recipe decides, or that
+   * of the trained model which the recipe names.
    *
    * @param base A backbone to use in place of the recipe's.
    */
@@ -69,8 +64,14 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
     base?: LayersModel,
   ): Promise<DetectionModel> {
     const { adapted, id } = await loadBackbone(recipe, recipe.train.seed, base);
-    const detector = detectorOf(recipe, adapted, info.classes.length);
-    return new DetectionModel(adapted, detector, id, recipe, info);
+    try {
+      const { detector, recipe: head, notes } = await detectionHeads(recipe, adapted, info.classes);
+      return new DetectionModel(adapted, detector, id, { ...recipe, head }, info, notes);
+    } catch (error) {
+      adapted.dispose();
+      if (!base) adapted.base.dispose();
+      throw error;
+    }
   }
 
   /** Whether it finds the outlines of objects too. */
@@ -133,33 +134,4 @@ export class DetectionModel implements TaskModel<DetectionBatch> {
 /** Whether the head of a recipe finds the outlines of objects too. */
 export function findsMasks({ head }: Pick<DetectionRecipe, 'head'>): boolean {
   return head.name === 'mask-rcnn' || head.name === 'cascade-mask-rcnn';
-}
-
-function detectorOf(
-  { head, train, eval: evaluation }: DetectionModelRecipe,
-  { levels }: Adapted,
-  classes: number,
-): Detector {
-  const options = {
-    levels,
-    classes,
-    preset: head.preset,
-    seed: train.seed,
-    maxDetections: evaluation.maxDetections,
-    ...(head.channels !== undefined && { channels: head.channels }),
-    ...(head.anchorScale !== undefined && { anchorScale: head.anchorScale }),
-    ...(evaluation.scoreThreshold !== undefined && { scoreThreshold: evaluation.scoreThreshold }),
-  };
-  switch (head.name) {
-    case 'retinanet':
-      return retinaNet(options);
-    case 'faster-rcnn':
-      return fasterRcnn(options);
-    case 'mask-rcnn':
-      return maskRcnn(options);
-    case 'cascade-rcnn':
-      return cascadeRcnn({ ...options, masks: false });
-    case 'cascade-mask-rcnn':
-      return cascadeRcnn({ ...options, masks: true });
-  }
 }

@@ -1,4 +1,5 @@
 import { type DetectionFolder, drawDetections } from '@e3va/datasets';
+import type { Detection } from '@e3va/det-heads';
 import * as tf from '@tensorflow/tfjs-core';
 import type { DetectionRecipe } from '../recipe/schema.ts';
 import type { Task } from '../task.ts';
@@ -37,9 +38,22 @@ export const detection: Task<DetectionRecipe, DetectionFolder, DetectionModel> =
   reportSections: detectionSections,
 
   async *predictFiles(model, inputs, out, options) {
-    for await (const { overlay, labels } of detectFiles(model, inputs, out, options)) {
+    const { scoreThreshold = shownScore } = options;
+    for await (const { input, detections, overlay, labels } of detectFiles(model, inputs, out, options)) {
+      const shown = detections.filter(({ score }) => score >= scoreThreshold);
+      yield `${input}: ${countByClass(shown, model.info.classes)}`;
       for (const path of [overlay, labels]) if (path !== undefined) yield path;
     }
     if (options.format !== 'yolo') yield resultsPath(out);
   },
 };
+
+/** As `3 cat, 1 dog`, the most frequent first. */
+function countByClass(detections: readonly Detection[], classes: readonly string[]): string {
+  const counts = classes.map((name, label) => ({
+    name,
+    count: detections.filter((detection) => detection.label === label).length,
+  }));
+  const found = counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
+  return found.map(({ name, count }) => `${count} ${name}`).join(', ') || 'nothing';
+}

@@ -6,10 +6,11 @@ import { recipeKeys } from './schema.ts';
 /** A recipe, or a part of one, before validation. */
 export type RecipeTree = Record<string, unknown>;
 
-/** Short flags of the command line, and the recipe key that each sets. */
-export const shortFlags: Readonly<Record<string, string>> = {
+/** Short flags of the command line, and the recipe key that each sets; `model` sets two. */
+export const shortFlags: Readonly<Record<string, string | readonly string[]>> = {
   task: 'task',
   data: 'data.dir',
+  model: ['backbone.name', 'head.from'],
   backbone: 'backbone.name',
   method: 'method.name',
   rank: 'method.rank',
@@ -31,16 +32,21 @@ export const shortFlags: Readonly<Record<string, string>> = {
  */
 export function applyFlags(tree: RecipeTree, flags: Readonly<Record<string, string>>): RecipeTree {
   const out = structuredClone(tree);
-  const entries = Object.entries(flags).map(([flag, text]) => ({ path: keyOf(flag), text }));
+  const entries = Object.entries(flags).flatMap(([flag, text]) =>
+    keysOf(flag).map((path) => ({ path, text })),
+  );
   // another method brings other options: its name goes first and clears them
   entries.sort((a, b) => Number(b.path === 'method.name') - Number(a.path === 'method.name'));
   for (const { path, text } of entries) setKey(out, path, parseValue(text));
   return out;
 }
 
-function keyOf(flag: string): string {
+function keysOf(flag: string): readonly string[] {
   const short = shortFlags[flag];
-  if (short) return short;
+  return short ? [short].flat() : [keyOf(flag)];
+}
+
+function keyOf(flag: string): string {
   const keys = recipeKeys();
   if (keys.includes(flag) || flag.startsWith('data.colorMap.')) return flag;
   const parts = flag.split('.');
@@ -80,5 +86,5 @@ function setKey(tree: RecipeTree, path: string, value: unknown): void {
 }
 
 function isTextKey(path: string): boolean {
-  return path === 'data.dir' || path === 'run.dir' || path === 'backbone.name';
+  return /^(data\.dir|run\.dir|backbone\.name|head\.from)$/.test(path);
 }

@@ -15,6 +15,10 @@ const folder = {
 };
 
 const backbone = z.strictObject({ name: z.string().min(1).default('nano') });
+/** A trained model whose head the head starts from: its structure is the file's then. */
+const from = z.string().min(1).optional();
+/** How images are resized before the network. */
+const inputSides = { shortSide: count.optional(), maxSide: count.optional() };
 
 const optimizer = z.strictObject({
   lr: positive.default(1e-3),
@@ -73,6 +77,7 @@ const aux = z.strictObject({
 });
 const segmentationHead = z.strictObject({
   name: z.literal('upernet').default('upernet'),
+  from,
   channels: count.default(64),
   poolScales: z.array(count).min(1).default([1, 2, 3, 6]),
   dropout: z.number().min(0).lt(1).default(0.1),
@@ -85,6 +90,7 @@ const segmentationTrain = z.strictObject({
   categoryCap: fraction.default(1),
 });
 const segmentationEval = z.strictObject({
+  ...inputSides,
   mode: z.enum(['whole', 'slide']).default('whole'),
   crop: z.tuple([count, count]).default([512, 512]),
   stride: z.tuple([count, count]).default([341, 341]),
@@ -110,6 +116,7 @@ const detectionHead = z.strictObject({
   name: z
     .enum(['retinanet', 'faster-rcnn', 'mask-rcnn', 'cascade-rcnn', 'cascade-mask-rcnn'])
     .default('retinanet'),
+  from,
   preset: z.enum(['paper', 'light']).default('light'),
   channels: count.optional(),
   anchorScale: positive.optional(),
@@ -124,8 +131,7 @@ const detectionTrain = z.strictObject({
   groupByAspect: z.boolean().default(true),
 });
 const detectionEval = z.strictObject({
-  shortSide: count.optional(),
-  maxSide: count.optional(),
+  ...inputSides,
   metric: z.enum(['coco', 'voc']).default('coco'),
   scoreThreshold: fraction.optional(),
   maxDetections: count.default(100),

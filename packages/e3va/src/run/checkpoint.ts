@@ -36,7 +36,8 @@ export interface Checkpoint {
   tensors: TrainerState['tensors'];
 }
 
-const metadataKey = 'e3va';
+/** Key of a checkpoint's description in the metadata of its file. */
+export const metadataKey = 'e3va';
 
 /** Writes a checkpoint, whole or not at all. */
 export async function saveCheckpoint(path: string, { info, tensors }: Checkpoint): Promise<void> {

@@ -94,7 +94,12 @@ export class RunFolder {
 
   /** The recipe of the run. */
   recipe(): Recipe {
-    return parseRecipe(readFileSync(this.recipePath, 'utf8'), { file: this.recipePath });
+    return parseRecipe(this.recipeText(), { file: this.recipePath });
+  }
+
+  /** The recipe as it was written. */
+  recipeText(): string {
+    return readFileSync(this.recipePath, 'utf8');
   }
 
   /** Appends lines to the log. */

@@ -121,9 +121,9 @@ export class Training {
   }
 
   private announce(): void {
-    const { data, val, folder, backend, journal } = this;
+    const { data, model, val, folder, backend, journal } = this;
     const parameters = this.parameters();
-    for (const note of data.notes) journal.progress.line(note);
+    for (const note of [...data.notes, ...model.notes]) journal.progress.line(note);
     journal.progress.line(
       `${data.split('train').length} training and ${val?.length ?? 0} validation images, ${data.classes.length} classes; ` +
         `backend ${backend}; trains ${trainedShare(parameters)} parameters of the backbone ` +

@@ -1,28 +1,40 @@
-import { imageTensor, type RgbImage, type SegmentationSplit } from '@e3va/datasets';
+import { detectionInput, imageTensor, type RgbImage, type SegmentationSplit } from '@e3va/datasets';
 import { ConfusionMatrix, type SegmentationScores } from '@e3va/metrics';
-import { argmaxLabels } from '@e3va/seg-heads';
+import { argmaxLabels, labelsAt } from '@e3va/seg-heads';
 import * as tf from '@tensorflow/tfjs-core';
 import { DivergedError } from '../errors.ts';
 import type { ClassInfo } from '../task.ts';
 import type { Segmenter } from './segmenter.ts';
 
 /**
- * The class of each pixel of an image, row by row.
+ * The class of each pixel of an image, row by row. Where the recipe names the side of the network's input, the image is resized to it
+ * and the logits back to the image.
  *
  * @throws {@link DivergedError} if the model's logits are not finite.
  */
 export async function predictImage(segmenter: Segmenter, image: RgbImage): Promise<Int32Array> {
-  const [labels, total] = tf.tidy(() => {
-    const logits = segmenter.logits(imageTensor(image));
-    return [argmaxLabels(logits), tf.sum(logits)] as const;
+  const { shortSide, maxSide } = segmenter.recipe.eval;
+  const input = shortSide === undefined ? image : detectionInput(image, { shortSide, maxSide }).image;
+  const [logits, total] = tf.tidy(() => {
+    const values = segmenter.logits(imageTensor(input));
+    return [values, tf.sum(values)] as const;
   });
-  const [data, [sum]] = await Promise.all([labels.data(), total.data()]);
-  tf.dispose([labels, total]);
-  if (Number.isFinite(sum)) return data as Int32Array;
-  throw new DivergedError({
-    what: 'the model gives logits that are not finite',
-    fix: 'its weights diverged in training: use an earlier checkpoint, or train with a lower learning rate',
-  });
+  try {
+    const [sum] = await total.data();
+    if (!Number.isFinite(sum)) {
+      throw new DivergedError({
+        what: 'the model gives logits that are not finite',
+        fix: 'its weights diverged in training: use an earlier checkpoint, or train with a lower learning rate',
+      });
+    }
+    if (input !== image) return await labelsAt(logits, [image.height, image.width]);
+    const labels = argmaxLabels(logits);
+    const data = await labels.data();
+    labels.dispose();
+    return data as Int32Array;
+  } finally {
+    tf.dispose([logits, total]);
+  }
 }
 
 /**

@@ -1,18 +1,12 @@
 import type { Adapted } from '@e3va/adapter-core';
-import {
-  argmaxLabels,
-  fcnHead,
-  segmentationLoss,
-  slideInference,
-  uperNet,
-  wholeInference,
-} from '@e3va/seg-heads';
+import { argmaxLabels, segmentationLoss, slideInference, wholeInference } from '@e3va/seg-heads';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { loadBackbone } from '../backbone.ts';
 import { type NamedWeight, namedWeights } from '../named-weight.ts';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
 import type { Batch, ClassInfo, Losses, TaskModel } from '../task.ts';
+import { segmentationHeads } from './heads.ts';
 
 /** The parts of a recipe that a segmenter is made from. */
 export type SegmenterRecipe = Pick<SegmentationRecipe, 'backbone' | 'method' | 'head' | 'eval'> & {
@@ -51,38 +45,32 @@ export class Segmenter implements TaskModel<SegmentationBatch> {
     readonly recipe: SegmenterRecipe,
     /** Classes and ignored label. */
     readonly info: ClassInfo,
+    /** What was decided without being asked, in one sentence each, for the log. */
+    readonly notes: readonly string[] = [],
   ) {}
 
   /**
-   * Loads the backbone, adapts it, and puts a fresh head on it. The seed of the recipe decides the initial weights.
+   * Loads the backbone, adapts it, and puts a head on it: a fresh one, whose initial weights the seed of the recipe decides, or that of
+   * the trained model which the recipe names.
    *
    * @param base A backbone to use in place of the recipe's.
    */
   static async create(recipe: SegmenterRecipe, info: ClassInfo, base?: LayersModel): Promise<Segmenter> {
     const { seed } = recipe.train;
-    const { head } = recipe;
-    const classes = info.classes.length;
     const { adapted, id } = await loadBackbone(recipe, seed, base);
-    const { levels } = adapted;
-    const upernet = uperNet({
-      levels,
-      classes,
-      seed,
-      channels: head.channels,
-      poolScales: head.poolScales,
-      dropout: head.dropout,
-    });
-    const aux =
-      head.aux &&
-      fcnHead({
-        level: levels[Math.min(head.aux.level, levels.length - 1)]!,
-        classes,
-        channels: head.aux.channels,
-        convs: head.aux.convs,
-        dropout: head.dropout,
-        seed: seed + 1,
-      });
-    return new Segmenter(adapted, upernet, aux, id, recipe, info);
+    try {
+      const {
+        head,
+        aux,
+        recipe: used,
+        notes,
+      } = await segmentationHeads(recipe.head, adapted.levels, info.classes.length, seed);
+      return new Segmenter(adapted, head, aux, id, { ...recipe, head: used }, info, notes);
+    } catch (error) {
+      adapted.dispose();
+      if (!base) adapted.base.dispose();
+      throw error;
+    }
   }
 
   /** Number of classes. */

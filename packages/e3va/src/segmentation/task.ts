@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type LabelMap, type MaskFolder, overlay, paletteColors } from '@e3va/datasets';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SegmentationRecipe } from '../recipe/schema.ts';
@@ -39,8 +40,16 @@ export const segmentation: Task<SegmentationRecipe, MaskFolder, Segmenter> = {
   },
 
   async *predictFiles(segmenter, inputs, out, options) {
-    for await (const { mask, index, overlay } of predictFiles(segmenter, inputs, out, options)) {
+    for await (const { input, mask, index, overlay, shares } of predictFiles(
+      segmenter,
+      inputs,
+      out,
+      options,
+    )) {
+      const parts = shares.slice(0, 8).map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`);
+      yield `${input}: ${parts.join(', ')}${shares.length > 8 ? ', …' : ''}`;
       yield* [mask, index, ...(overlay === undefined ? [] : [overlay])];
     }
+    yield join(out, 'classes.json');
   },
 };

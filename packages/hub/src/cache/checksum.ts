@@ -1,5 +1,5 @@
+import type { Checksum } from '../file-id.ts';
 import { crypto, fs } from '../node.ts';
-import type { Checksum } from '../remote-file.ts';
 
 /** Bytes that are hashed at a time. */
 const piece = 2 ** 20;

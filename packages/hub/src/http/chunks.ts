@@ -1,4 +1,5 @@
 import { E3vaError } from '@e3va/highway-grad';
+import { HubResponseError } from '../errors.ts';
 import type { HubSettings } from '../settings.ts';
 import type { StallWatch } from './stall-watch.ts';
 import { brokenError } from './status-error.ts';
@@ -28,4 +29,31 @@ export async function* chunksOf(
   } finally {
     if (open) await reader.cancel().catch(() => {});
   }
+}
+
+/** Most bytes of an answer that describes something. */
+const largest = 2 ** 25;
+
+/**
+ * The whole body of an answer that describes something, and is no file.
+ *
+ * @throws {@link HubResponseError} if it does not end.
+ */
+export async function wholeBody(
+  settings: HubSettings,
+  response: Response,
+  watch: StallWatch,
+  what: string,
+): Promise<Blob> {
+  const parts: BlobPart[] = [];
+  let size = 0;
+  for await (const part of chunksOf(settings, response, watch, what)) {
+    size += part.byteLength;
+    if (size > largest) {
+      const expected = `at most ${largest} bytes`;
+      throw new HubResponseError({ what: `the hub's answer for ${what} does not end`, expected });
+    }
+    parts.push(part);
+  }
+  return new Blob(parts);
 }

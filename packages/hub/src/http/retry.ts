@@ -34,7 +34,7 @@ export async function retried<T>(
 }
 
 /** Whether a failure may pass by: not if there is no network at all. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   return error instanceof HubUnavailableError && !error.unreachable;
 }
 

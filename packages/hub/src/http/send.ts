@@ -12,6 +12,8 @@ export interface Answer {
   response: Response;
   /** Headers of the endpoint's own answers: of its own kind (`x-…`) the first, of the others the last. */
   hub: Headers;
+  /** Whether the answer is the endpoint's own, and not that of a host that it redirects to. */
+  own: boolean;
 }
 
 /** Which request is made. */
@@ -45,7 +47,7 @@ export async function send(settings: HubSettings, call: Call): Promise<Answer> {
     watch.touch();
     if (own) collect(hub, response.headers);
     const target = isRedirect(response) ? response.headers.get('location') : null;
-    if (target === null || call.enough?.(hub)) return { response, hub };
+    if (target === null || call.enough?.(hub)) return { response, hub, own };
     await response.body?.cancel();
     if (hops === mostRedirects) throw lost(what, `more than ${mostRedirects} redirects`);
     url = targetOf(url, target, what);

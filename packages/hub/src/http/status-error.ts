@@ -15,12 +15,14 @@ export interface Asked {
   what: string;
   /** The repository that it concerns. */
   repo: string;
+  /** Whether something is to be changed there. */
+  write?: boolean;
 }
 
 /** The error for a status that is not one of success. */
 export function statusError(
   { endpoint, token }: HubSettings,
-  { what, repo }: Asked,
+  { what, repo, write }: Asked,
   answer: Response,
 ): HubError {
   const { status } = answer;
@@ -28,6 +30,10 @@ export function statusError(
   const told = answer.headers.get('x-error-message') ?? answer.statusText;
   const received = `HTTP status ${status}${told === '' ? '' : ` ${shown(told)}`}`;
   const page = `${endpoint}/${repo}`;
+  if (write && (status === 401 || status === 403)) {
+    const fix = `set HF_TOKEN to a token that may write to ${page}`;
+    return new HubAccessError({ what: `the hub does not allow ${what}`, received, fix });
+  }
   if (code === 'GatedRepo' || status === 403) {
     const fix = `accept the licence at ${page} and ${token ? 'check that HF_TOKEN is of the same account' : 'set HF_TOKEN'}`;
     return new HubAccessError({ what: `the hub does not give ${what}`, received, fix });
@@ -42,7 +48,8 @@ export function statusError(
   if (status === 404 || status === 410) return notFound(endpoint, { what, repo }, code, received);
   if (status === 429 || status >= 500) {
     const retryAfter = secondsOf(answer.headers.get('retry-after'));
-    const fix = status === 429 ? 'wait, or set HF_TOKEN: hubs allow more with it' : 'try again later';
+    const pause = retryAfter === undefined ? 'later' : `in ${Math.ceil(retryAfter)} seconds`;
+    const fix = `try again ${pause}${status === 429 && !token ? ', or set HF_TOKEN: hubs allow more with it' : ''}`;
     return new HubUnavailableError(
       { what: `the hub does not serve ${what} now`, received, fix },
       { retryAfter },

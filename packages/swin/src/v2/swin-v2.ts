@@ -1,8 +1,10 @@
+import { blankWeights } from '@e3va/weight-files';
 import { input, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Apply } from '../block.ts';
 import { Linear } from '../dense.ts';
 import { LayerNorm } from '../layer-norm.ts';
 import { PatchGather } from '../patch.ts';
+import { stageBlocks } from '../stage-blocks.ts';
 import { swinV2Block } from './block.ts';
 import { checkV2Config, type SwinV2Config, type WholeSwinV2Config } from './config.ts';
 
@@ -48,10 +50,7 @@ export function swinV2(config: SwinV2Config): LayersModel {
 
 /** The model of {@link swinV2} with all weights zero: for weights that are loaded next, without the cost of drawing. */
 export function blankSwinV2(config: SwinV2Config): LayersModel {
-  return buildSwinV2(config, (layer, inputs) => {
-    layer.setFastWeightInitDuringBuild(true);
-    return layer.apply(inputs) as SymbolicTensor;
-  });
+  return blankWeights((apply) => buildSwinV2(config, apply));
 }
 
 function buildSwinV2(partial: SwinV2Config, apply: Apply): LayersModel {
@@ -80,22 +79,10 @@ function patchMerging(x: SymbolicTensor, name: string, units: number, apply: App
 }
 
 function stage(x: SymbolicTensor, s: number, config: WholeSwinV2Config, apply: Apply): SymbolicTensor {
-  const { depths, mlpRatio } = config;
   const { window, shift, pretrained } = config.stages[s]!;
-  const all = depths.reduce((sum, depth) => sum + depth, 0);
-  const before = depths.slice(0, s).reduce((sum, depth) => sum + depth, 0);
-  for (let b = 0; b < depths[s]!; b++) {
-    const block = {
-      name: `stages.${s}.blocks.${b}`,
-      channels: config.embedDim * 2 ** s,
-      heads: config.heads[s]!,
-      window,
-      shift: b % 2 === 0 ? 0 : shift,
-      pretrainedWindow: pretrained,
-      mlpRatio,
-      dropPath: all > 1 ? (config.dropPath * (before + b)) / (all - 1) : 0,
-    };
-    x = swinV2Block(x, block, apply);
+  for (const { shifted, ...block } of stageBlocks(config, s)) {
+    const windows = { window, shift: shifted ? shift : 0, pretrainedWindow: pretrained };
+    x = swinV2Block(x, { ...block, ...windows }, apply);
   }
   return x;
 }

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { encodeSafetensors, SafetensorsError } from '@e3va/adapter-core';
+import { HubModelError, openModel } from '@e3va/hub';
+import { memoryWeights, WeightFileError, type WeightsReport } from '@e3va/weight-files';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,15 +15,13 @@ import {
   imagesOf,
   maxDifference,
   readFixture,
-  referenceConfigs,
   tensorOf,
   useBackend,
 } from '../../test/helpers.ts';
 import { SwinWeightsError } from '../errors.ts';
 import { swinPresets } from '../presets.ts';
-import { loadSwin } from './load.ts';
+import { loadSwin, loadSwinClassifier } from './load.ts';
 
-const config = referenceConfigs.w4;
 const path = fixturePath('w4_microsoft');
 
 describe('loadSwin', () => {
@@ -56,18 +55,32 @@ describe('loadSwin', () => {
     model.dispose();
   }
 
-  it('reads a path, a file address and a web address', async () => {
-    for (const source of [path, pathToFileURL(path).href, `${address}/w4.safetensors`]) {
-      expectReference(await loadSwin(source, { config }));
+  it('reads a path, a file address, a web address and a folder', async () => {
+    const model = join(folder, 'model');
+    mkdirSync(model);
+    copyFileSync(path, join(model, 'model.safetensors'));
+    for (const source of [path, pathToFileURL(path).href, `${address}/w4.safetensors`, model]) {
+      expectReference(await loadSwin(source));
     }
   });
 
-  it('takes the architecture from the metadata', async () => {
-    const { tensors } = readFixture('w4_microsoft');
-    const told = { embed_dim: 8, depths: [2, 2, 2, 2], num_heads: [1, 2, 2, 4], window_size: 4 };
-    const file = join(folder, 'told # 1.safetensors');
-    writeFileSync(file, encodeSafetensors(Object.fromEntries(tensors), { config: JSON.stringify(told) }));
-    expectReference(await loadSwin(file));
+  it('reads files that are open, and leaves them open', async () => {
+    const files = await openModel(path);
+    expectReference(await loadSwin(files));
+    expectReference(await loadSwin(files));
+    await files.close();
+  });
+
+  it.each(['hf_backbone', 'mmdet'])('gives the same levels from the names of %s', async (naming) => {
+    expectReference(await loadSwin(fixturePath(`w4_${naming}`)));
+  });
+
+  it('takes another window, and reports what was resized', async () => {
+    let report: WeightsReport | undefined;
+    const model = await loadSwin(path, { window: 7, onReport: (r) => (report = r) });
+    expect(report!.resized.length).toBe(8);
+    expect(model.getLayer('stages.0.blocks.0.attn.core').getConfig().window).toBe(7);
+    model.dispose();
   });
 
   it('nano: the weights that the package carries, with the levels asked for', async () => {
@@ -93,39 +106,27 @@ describe('loadSwin', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('says what to do about a preset without weights, a missing file and a missing page', async () => {
-    await expect(loadSwin('tiny')).rejects.toThrow(SwinWeightsError);
-    await expect(loadSwin('tiny')).rejects.toThrow(
-      /no weights for 'tiny'\n {2}expected: nano, or .*\n {2}to do: .*config: swinPresets\['tiny'\]/,
-    );
-    await expect(loadSwin(join(folder, 'none.safetensors'))).rejects.toThrow(
-      /cannot read .*none\.safetensors\n.*ENOENT/,
-    );
-    await expect(loadSwin(`${address}/other`)).rejects.toThrow(
-      /cannot read http.*\n {2}received: HTTP status 404/,
-    );
+  it('keeps the classifier on request: that of nano, 200 classes', async () => {
+    const model = await loadSwinClassifier('nano', { imageSize: 128 });
+    const [norm, head] = ['norm', 'head'].map((name) => model.getLayer(name).getWeights());
+    expect(head![0]!.shape).toEqual([256, 200]);
+    expect(tf.tidy(() => tf.sum(tf.abs(tf.concat([...norm!, head![1]!]))).dataSync()[0]!)).toBeGreaterThan(1);
+    model.dispose();
+    await expect(loadSwinClassifier(path)).rejects.toThrow(SwinWeightsError);
   });
 
-  it('says when the file does not tell its architecture', async () => {
-    await expect(loadSwin(path)).rejects.toThrow(
-      /does not tell its architecture\n.*\n {2}received: no key config/,
-    );
-    const file = join(folder, 'odd.safetensors');
-    const tensor = { x: { shape: [1], data: new Float32Array(1) } };
-    writeFileSync(file, encodeSafetensors(tensor, { config: '{' }));
-    await expect(loadSwin(file)).rejects.toThrow(/received: a config that is not JSON/);
-    writeFileSync(file, encodeSafetensors(tensor, { config: '{"depths":[2]}' }));
-    await expect(loadSwin(file)).rejects.toThrow(/received: \{"depths":\[2\]\}/);
+  it('a missing file, a missing page and a file without a Swin are errors', async () => {
+    await expect(loadSwin(join(folder, 'none.safetensors'))).rejects.toThrow(HubModelError);
+    await expect(loadSwin(`${address}/other`)).rejects.toThrow(/404/);
+    const weights = memoryWeights({ x: { shape: [1], data: new Float32Array(1) } });
+    await expect(loadSwin({ weights })).rejects.toThrow(SwinWeightsError);
   });
 
-  it('a file that does not fit, or a damaged one, leaves nothing behind', async () => {
+  it('a damaged file leaves nothing behind', async () => {
     const before = tf.memory().numTensors;
-    await expect(loadSwin(path, { config: { ...config, window: 7 } })).rejects.toThrow(
-      /8 of another shape: layers\.0\.blocks\.0\.attn\.relative_position_bias_table \[49,1\] instead of \[169,1\]/,
-    );
     const file = join(folder, 'cut.safetensors');
     writeFileSync(file, readFileSync(path).subarray(0, 100_000));
-    await expect(loadSwin(file, { config })).rejects.toThrow(SafetensorsError);
+    await expect(loadSwin(file)).rejects.toThrow(WeightFileError);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

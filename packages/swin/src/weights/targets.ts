@@ -23,19 +23,18 @@ export function swinTargets(model: LayersModel, file: WeightFile): WeightTarget[
   );
 }
 
-const suffixes: Record<string, string> = {
-  kernel: '.weight',
-  bias: '.bias',
-  gamma: '.weight',
-  beta: '.bias',
-  relative_position_bias_table: '.relative_position_bias_table',
-};
+const suffixes: Record<string, string> = { kernel: 'weight', bias: 'bias', gamma: 'weight', beta: 'bias' };
 
-/** The official name of a weight: stages are called `layers` there, and the bias table stands in `attn` itself. */
+/** The official name of a weight: stages are called `layers` there. Undefined for layers that are no Swin's. */
 export function officialName(weight: string): string | undefined {
   const [layer, part] = weight.split('/') as [string, string | undefined];
-  const suffix = part === undefined ? undefined : suffixes[part];
-  return suffix && layer.replace(/^stages\./, 'layers.').replace(/\.attn\.core$/, '.attn') + suffix;
+  if (part === undefined || !/^((patch_embed|stages\.\d+)\.|(norm\d*|head)$)/.test(layer)) return undefined;
+  const module = layer.replace(/^stages\./, 'layers.');
+  // what attention keeps beside its matrices stands in `attn` itself
+  if (module.endsWith('.attn.core'))
+    return `${module.replace(/core$/, '')}${part.replace(/kernel$/, 'weight')}`;
+  const suffix = suffixes[part];
+  return suffix && `${module}.${suffix}`;
 }
 
 function sourceOf({ originalName, shape }: LayerVariable, naming: FileNaming): WeightSource | undefined {

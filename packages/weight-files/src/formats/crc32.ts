@@ -1,4 +1,4 @@
-import { nodeModule } from '../node.ts';
+import { nodeModule } from '@e3va/highway-grad';
 
 let tables: Uint32Array[] | undefined;
 
@@ -9,7 +9,9 @@ let tables: Uint32Array[] | undefined;
  * @param before The checksum of the bytes before them.
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
-  const zlib = nodeModule<{ crc32?: (bytes: Uint8Array, before: number) => number }>('node:zlib');
+  const zlib = nodeModule('node:zlib') as
+    | { crc32?: (bytes: Uint8Array, before: number) => number }
+    | undefined;
   return zlib?.crc32 ? zlib.crc32(bytes, before) : portableCrc32(bytes, before);
 }
 

@@ -43,9 +43,9 @@ export async function openIndex(index: ByteSource, json: JsonObject, open: OpenS
       name,
       entries,
       metadata: textsOf(json.metadata),
-      async read(tensor) {
+      async read(tensor, scratch) {
         if (!entries.has(tensor)) missing(name, tensor);
-        return shards.get(map[tensor] as string)!.read(tensor);
+        return shards.get(map[tensor] as string)!.read(tensor, scratch);
       },
       close,
     };

@@ -1,4 +1,4 @@
-import { duplicateKey } from '@e3va/adapter-core';
+import { parseStrictJson } from '@e3va/adapter-core';
 import type { ByteSource } from '../byte-source.ts';
 import { damaged, shown } from '../damaged.ts';
 
@@ -17,16 +17,12 @@ export async function readJson(file: ByteSource): Promise<JsonObject> {
     });
   }
   const bytes = await file.read(0, file.size);
-  let text: string;
   let value: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    value = JSON.parse(text);
+    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw damaged(file.name, 'it is not JSON', { received: shown((cause as Error).message) }, cause);
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined) throw damaged(file.name, `it has the key '${shown(twice)}' twice`);
   if (!isObject(value)) throw damaged(file.name, 'it is no JSON object');
   return value;
 }

@@ -16,9 +16,10 @@ export async function openSafetensors(bytes: ByteSource): Promise<WeightFile> {
     name,
     entries,
     metadata,
-    async read(tensor) {
+    async read(tensor, scratch) {
       const entry = entries.get(tensor) ?? missing(name, tensor);
-      const raw = await bytes.read(8 + length + entry.begin, entry.end - entry.begin);
+      const size = entry.end - entry.begin;
+      const raw = await bytes.read(8 + length + entry.begin, size, scratch?.atLeast(size));
       const data = asWeightFileError(() => widenTensor(raw, entry.dtype, `${name}: tensor '${tensor}'`));
       return { shape: [...entry.shape], data };
     },

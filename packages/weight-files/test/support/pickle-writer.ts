@@ -10,6 +10,7 @@ export function text(value: string): Op {
 }
 
 export function int(value: number): Op {
+  if (!Number.isInteger(value)) return bytesOf('F', String(value), '\n');
   return Number.isInteger(value) && Math.abs(value) < 2 ** 31
     ? bytesOf(0x4a, le(value, 4))
     : bytesOf(0x8a, 8, le(BigInt(value), 8));

@@ -55,6 +55,12 @@ function shapesOf(file: WeightFile, { nameOf }: FileNaming): V2Shapes {
   }
   const [embedDim = 0, , patch = 0] = shape('patch_embed.proj.weight');
   const [hidden = 0] = shape('layers.0.blocks.0.mlp.fc1.bias');
+  for (const [s, blocks] of depths.entries()) {
+    for (let b = 0; b < blocks; b++) {
+      const name = nameOf(`layers.${s}.blocks.${b}.mlp.fc1.weight`);
+      checkShape(file, name, [hidden * 2 ** s, embedDim * 2 ** s]);
+    }
+  }
   return {
     embedDim,
     depths,
@@ -62,6 +68,17 @@ function shapesOf(file: WeightFile, { nameOf }: FileNaming): V2Shapes {
     patch,
     mlpRatio: hidden / embedDim,
   };
+}
+
+/** A model is built from what these shapes say: they must not ask for more than the file holds. */
+function checkShape(file: WeightFile, name: string, expected: readonly number[]): void {
+  const received = shapeOf(file, name);
+  if (received.join() === expected.join()) return;
+  throw new SwinWeightsError({
+    what: `${file.name}: the shape of '${name}' contradicts that of the first stage`,
+    expected: `[${expected}]`,
+    received: `[${received}]`,
+  });
 }
 
 function shapeOf(file: WeightFile, name: string): readonly number[] {

@@ -1,6 +1,8 @@
-import type { LoadWeightsOptions, WeightFile, WeightsReport } from '@e3va/weight-files';
+import { type HubOptions, openModel } from '@e3va/hub';
+import type { WeightFile, WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { SwinV2Config } from '../config.ts';
+import { type SwinV2Preset, swinV2Presets } from '../presets.ts';
 import { blankSwinV2 } from '../swin-v2.ts';
 import { loadSwinV2Weights } from './assign.ts';
 import { swinV2ConfigOf } from './config-of.ts';
@@ -13,40 +15,60 @@ export interface SwinV2Files {
   config?: Record<string, unknown> | undefined;
 }
 
-/** Options of {@link loadSwinV2}. */
-export interface LoadSwinV2Options extends Pick<LoadWeightsOptions, 'strict'> {
+/** Options of {@link loadSwinV2}; those of the hub decide where and how models are downloaded. */
+export interface LoadSwinV2Options extends HubOptions {
   /** The architecture of the file; needed only if {@link swinV2ConfigOf} cannot tell it. */
   config?: SwinV2Config;
   /** Stochastic depth of the last block in training; default 0. */
   dropPath?: number;
   /** The levels to give out, ascending; default all. */
   outLevels?: readonly number[];
-  /** Is shown what was loaded, missing and skipped. */
+  /** As in {@link loadSwinV2Weights}; default true. */
+  strict?: boolean;
+  /** Gets what was loaded, missing and skipped. */
   onReport?: (report: WeightsReport) => void;
 }
 
 /**
  * A Swin V2 with pretrained weights, with the windows and shifts that they were trained with.
  *
- * @param files Weights of transformers, timm or the official repository, and their configuration file.
- * @param options Architecture, levels and stochastic depth.
+ * @param source A name of {@link swinV2Presets}: downloaded once from the hub. Else a model id of the hub (`org/name`,
+ * `org/name@revision`), a folder, or a file or address of one, as `openModel` of `@e3va/hub` takes it. Or files that it opened;
+ * they stay open.
+ * @param options Architecture, levels, stochastic depth, and where to download.
  * @returns The model of {@link swinV2} with the weights of the file; out-norms that the file lacks start as the identity.
- * @throws What {@link swinV2ConfigOf} and {@link loadSwinV2Weights} throw.
+ * @throws What {@link swinV2ConfigOf} and {@link loadSwinV2Weights} throw, and the errors of `openModel`: nothing is left behind.
  *
  * @example
  * ```ts no-run
- * import { openModel } from '@e3va/hub';
- * import { loadSwinV2, swinV2Presets } from '@e3va/swin';
+ * import { loadSwinV2 } from '@e3va/swin';
  *
- * const files = await openModel(swinV2Presets['tiny-window8'].hub);
- * const model = await loadSwinV2(files, { outLevels: [1, 2, 3] });
- * await files.close();
+ * const model = await loadSwinV2('tiny-window8', { outLevels: [1, 2, 3] });
  * console.log(model.outputs.map((level) => level.shape)); // channels 192, 384, 768
  * ```
  */
 export async function loadSwinV2(
+  source: string | SwinV2Files,
+  { config, dropPath, outLevels, strict, onReport, ...hub }: LoadSwinV2Options = {},
+): Promise<LayersModel> {
+  const own = { config, dropPath, outLevels, strict, onReport };
+  if (typeof source !== 'string') return build(source, own);
+  const files = await openModel(hubIdOf(source), hub);
+  try {
+    return await build(files, own);
+  } finally {
+    await files.close();
+  }
+}
+
+function hubIdOf(source: string): string {
+  const presets: Readonly<Record<string, SwinV2Preset>> = swinV2Presets;
+  return Object.hasOwn(presets, source) ? presets[source]!.hub : source;
+}
+
+async function build(
   { weights, config: json }: SwinV2Files,
-  options: LoadSwinV2Options = {},
+  options: Omit<LoadSwinV2Options, keyof HubOptions>,
 ): Promise<LayersModel> {
   const config = options.config ?? (await swinV2ConfigOf(weights, json));
   const { dropPath = config.dropPath, outLevels = config.outLevels, strict } = options;

@@ -10,6 +10,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { FileNaming } from '../../weights/file-naming.ts';
 import { patchMatrix } from '../../weights/layouts.ts';
+import { officialName } from '../../weights/targets.ts';
 import { v2NamingOf } from './namings.ts';
 
 /**
@@ -28,19 +29,6 @@ export function swinV2Targets(model: LayersModel, file: WeightFile): WeightTarge
       return [{ variable, source: sourceOf(official, naming, variable.shape as number[]) }];
     }),
   );
-}
-
-const suffixes: Record<string, string> = { kernel: 'weight', bias: 'bias', gamma: 'weight', beta: 'bias' };
-
-/** The name of a weight in the official repository, where stages are `layers`; undefined for layers of others. */
-function officialName(weight: string): string | undefined {
-  const [layer, part] = weight.split('/') as [string, string | undefined];
-  if (part === undefined) return undefined;
-  const core = layer.replace(/\.attn\.core$/, '.attn');
-  if (core !== layer) return `${core}.${part.replace(/kernel$/, 'weight')}`.replace(/^stages\./, 'layers.');
-  const suffix = suffixes[part];
-  if (!suffix || !/^(patch_embed|stages\.\d+|norm\d)\b/.test(layer)) return undefined;
-  return `${layer.replace(/^stages\./, 'layers.')}.${suffix}`;
 }
 
 function sourceOf(official: string, { naming, nameOf }: FileNaming, shape: number[]): WeightSource {

@@ -19,6 +19,9 @@ const fixed: readonly [key: string, value: unknown][] = [
   ['layer_norm_eps', 1e-5],
 ];
 
+/** Side of the images where the file does not state it: the default of transformers. */
+const transformersSize = 224;
+
 /**
  * Windows from the configuration file of transformers (of a Swin V2, or of a model with one as its `backbone_config`).
  *
@@ -38,7 +41,7 @@ export function windowsOfTransformers(config: Json): V2Windows | undefined {
   }
   return {
     window: own.window_size,
-    ...sized(first(own.image_size)),
+    imageSize: (first(own.image_size) ?? transformersSize) as number, // checked when the model is built
     ...pretrained(own.pretrained_window_sizes),
   };
 }
