@@ -19,7 +19,6 @@ export { flatten, isModel } from './flatten.ts';
 export type { TapVisit } from './frozen-half.ts';
 export { FrozenHalf } from './frozen-half.ts';
 export { type GraphNode, sortedNodes } from './graph.ts';
-export { duplicateKey } from './json-keys.ts';
 export { BaseLayer, type BaseLayerConfig } from './layers/base-layer.ts';
 export { FrozenLayer, type FrozenLayerConfig, TapLayer, type TapLayerConfig } from './layers/frozen-layer.ts';
 export { HighwayLayer, type HighwayLayerConfig } from './layers/highway-layer.ts';
