@@ -14,6 +14,7 @@ const budgets = {
   '@e3va/swin': 6_500_000,
   '@e3va/adapter-core': 450_000,
   '@e3va/datasets': 450_000,
+  '@e3va/det-heads': 300_000,
   e3va: 500_000,
 };
 const budget = 250_000;
