@@ -8,6 +8,7 @@ export { type Measurement, type MeasureOptions, measure } from './measure.ts';
 export { type NodeModules, NodeOnlyError, nodeModule, requireNodeModule } from './node-module.ts';
 export { type BatchNormResult, batchNormTraining, layerNorm } from './norm.ts';
 export { offTape, type TensorFunction } from './off-tape.ts';
+export { overwrite } from './overwrite.ts';
 export { type PackedTap, packTap, unpackTap } from './packed-tap.ts';
 export { adaptiveAveragePool, resizeBilinear, separable } from './resize.ts';
 export { assertSingleTfjs } from './single-tfjs.ts';

@@ -1,3 +1,4 @@
+import { overwrite } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { Chunks } from './chunks.ts';
 import { isDecayed } from './decay.ts';
@@ -124,8 +125,8 @@ export class AdamW extends tf.Optimizer {
     tf.tidy(() => {
       const packed = layout.chunks.pack(c, gradients);
       const g = scale ? tf.mul(packed, scale) : packed;
-      m.assign(tf.add(tf.mul(m, this.beta1), tf.mul(g, 1 - this.beta1)));
-      v.assign(tf.add(tf.mul(v, this.beta2), tf.mul(tf.square(g), 1 - this.beta2)));
+      overwrite(m, tf.add(tf.mul(m, this.beta1), tf.mul(g, 1 - this.beta1)));
+      overwrite(v, tf.add(tf.mul(v, this.beta2), tf.mul(tf.square(g), 1 - this.beta2)));
       const direction = tf.div(m, tf.add(tf.div(tf.sqrt(v), root2), this.epsilon));
       const change = times(tf.mul(direction, stepSize), layout.rate[c]!);
       const p = layout.chunks.pack(c, layout.variables);
