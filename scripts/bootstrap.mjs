@@ -47,13 +47,10 @@ function isInstalled() {
 async function install() {
   const start = performance.now();
   process.stdout.write('installing dependencies (npm ci) ... ');
-  const { code, output } = await runNpm([
-    'ci',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ]);
+  // ONNX Runtime's installer would fetch its parts for CUDA from outside the registry
+  const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
+  const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { code, output } = await runNpm(args, { env });
   if (code !== 0)
     throw new Error(
       `npm ci failed\n\n${output}\nto do: check the network and the registry, then run it again`,
