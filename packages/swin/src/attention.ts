@@ -2,7 +2,7 @@ import { ShapeError } from '@e3va/highway-grad';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 import { type LayerConfig, lastSize, weightInitializer } from './layer.ts';
-import { shiftMask } from './mask.ts';
+import { windowMask } from './mask.ts';
 import { relativePositionBias } from './relative-bias.ts';
 
 /**
@@ -112,14 +112,8 @@ export class WindowAttention extends layers.Layer {
     return tf.tidy(() => {
       const [qkv, map] = inputs as [tf.Tensor3D, tf.Tensor4D];
       const bias = relativePositionBias(this.table.read() as unknown as tf.Tensor2D, this.window);
-      return windowAttention(qkv, this.heads, bias, this.shift > 0 ? this.mask(map) : undefined);
+      return windowAttention(qkv, this.heads, bias, windowMask(map, this.window, this.shift));
     });
-  }
-
-  private mask(map: tf.Tensor4D): tf.Tensor2D {
-    const values = shiftMask(map.shape[1], map.shape[2], this.window, this.shift);
-    const pairs = this.window ** 4;
-    return tf.tensor2d(values, [values.length / pairs, pairs]);
   }
 
   override computeOutputShape(shapes: Shape | Shape[]): Shape {

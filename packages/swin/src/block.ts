@@ -3,22 +3,16 @@ import { WindowAttention } from './attention.ts';
 import { Linear } from './dense.ts';
 import { DropPath } from './drop-path.ts';
 import { LayerNorm } from './layer-norm.ts';
+import type { StageBlock } from './stage-blocks.ts';
 import { WindowPartition, WindowReverse } from './window.ts';
 
 /** Applies a layer to symbolic inputs. */
 export type Apply = (layer: layers.Layer, inputs: SymbolicTensor | SymbolicTensor[]) => SymbolicTensor;
 
 /** The numbers of one Swin block. */
-interface BlockConfig {
-  /** Prefix of the layers' names, for instance `stages.0.blocks.1`. */
-  name: string;
-  channels: number;
-  heads: number;
+export interface BlockConfig extends Omit<StageBlock, 'shifted'> {
   window: number;
   shift: number;
-  mlpRatio: number;
-  /** Stochastic depth of both residual branches. */
-  dropPath: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { paddedSize } from './window.ts';
 
 /** What the score of two tokens of different regions receives. */
@@ -45,4 +46,12 @@ function regionMask(window: number, shift: number, bottom: boolean, right: boole
     for (let b = 0; b < tokens; b++) if (region[a] !== region[b]) mask[a * tokens + b] = masked;
   }
   return mask;
+}
+
+/** {@link shiftMask} of a map [batch, height, width, any] as attention adds it: [windows of one image, tokens²]; undefined without a shift. */
+export function windowMask(map: tf.Tensor4D, window: number, shift: number): tf.Tensor2D | undefined {
+  if (shift === 0) return undefined;
+  const values = shiftMask(map.shape[1], map.shape[2], window, shift);
+  const pairs = window ** 4;
+  return tf.tensor2d(values, [values.length / pairs, pairs]);
 }

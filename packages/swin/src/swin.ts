@@ -80,7 +80,12 @@ export function stages(
   return maps;
 }
 
-function patchEmbed(images: SymbolicTensor, config: WholeSwinConfig, apply: Apply): SymbolicTensor {
+/** The embedding of the patches, the same in both versions of Swin. */
+export function patchEmbed(
+  images: SymbolicTensor,
+  config: Pick<WholeSwinConfig, 'patch' | 'embedDim'>,
+  apply: Apply,
+): SymbolicTensor {
   const patches = apply(new PatchGather({ name: 'patch_embed.gather', size: config.patch }), images);
   const tokens = apply(new Linear({ name: 'patch_embed.proj', units: config.embedDim }), patches);
   return apply(new LayerNorm({ name: 'patch_embed.norm' }), tokens);

@@ -88,7 +88,7 @@ interface Description {
 async function describe({ weights, config, name }: ModelFiles, source: string): Promise<Description> {
   if (isPublished(weights)) {
     const checkpoint = await readPublished(weights);
-    return { recipe: parseRecipe(checkpoint.info.recipe), info: checkpoint.info, checkpoint };
+    return { recipe: checkpoint.info.recipe, info: checkpoint.info, checkpoint };
   }
   if ([...weights.entries.keys()].some((key) => key.startsWith('decode_head.'))) {
     const { classes: count } = uperNetOptionsOf(weights, config);

@@ -1,6 +1,7 @@
 import { encodeSafetensors, type TensorData } from '@e3va/adapter-core';
 import type { WeightFile } from '@e3va/weight-files';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, RecipeError } from '../errors.ts';
+import { parseRecipe } from '../recipe/parse.ts';
 import { type Checkpoint, type CheckpointInfo, metadataKey } from '../run/checkpoint.ts';
 
 /** Name of a published model in a repository. */
@@ -28,7 +29,7 @@ export function isPublished({ metadata }: WeightFile): boolean {
 /**
  * Reads a model that e3va trained from an open weight file.
  *
- * @throws {@link CheckpointError} if it is of another version.
+ * @throws {@link CheckpointError} if it is of another version; RecipeError if its recipe is none.
  */
 export async function readPublished(file: WeightFile): Promise<Checkpoint> {
   const info = infoOf(file);
@@ -41,9 +42,9 @@ export async function readPublished(file: WeightFile): Promise<Checkpoint> {
 function infoOf({ name, metadata }: WeightFile): CheckpointInfo {
   try {
     const info = JSON.parse(metadata[metadataKey]!) as CheckpointInfo;
-    if (info?.format === 2) return info;
-  } catch {
-    // falls through to the error below
+    if (info?.format === 2) return { ...info, recipe: parseRecipe(info.recipe) };
+  } catch (error) {
+    if (error instanceof RecipeError) throw error; // other errors fall through to the one below
   }
   throw new CheckpointError({
     what: `${name} is no model of this version of e3va`,

@@ -28,8 +28,7 @@ export async function pushRun(
   { repo, license, private: hidden, ...hub }: PushRunOptions,
 ): Promise<Pushed> {
   const folder = RunFolder.open(dir);
-  const best = folder.checkpointPath('best');
-  const checkpoint = readCheckpoint(existsSync(best) ? best : folder.checkpointPath('last'));
+  const checkpoint = readCheckpoint(folder.trainedPath);
   const baseModel = baseModelOf(checkpoint.info.recipe.backbone.name);
   const card = modelCard(checkpoint.info, {
     repo,

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { useBackend } from '../backend.ts';
 import type { DetectionModel } from '../detection/detection-model.ts';
@@ -50,8 +49,7 @@ export async function loadRun<T extends Recipe['task']>(
   { task, backend }: LoadRunOptions<T> = {},
 ): Promise<LoadedRun<T>> {
   const folder = RunFolder.open(dir);
-  const best = folder.checkpointPath('best');
-  const checkpoint = readCheckpoint(existsSync(best) ? best : folder.checkpointPath('last'));
+  const checkpoint = readCheckpoint(folder.trainedPath);
   const { info } = checkpoint;
   const { recipe } = info;
   if (task !== undefined && recipe.task !== task) {

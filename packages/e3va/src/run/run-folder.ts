@@ -92,6 +92,12 @@ export class RunFolder {
     return join(this.dir, 'checkpoints', `${which}.safetensors`);
   }
 
+  /** Path of the checkpoint to predict with: the best one, or the last where there is no best. */
+  get trainedPath(): string {
+    const best = this.checkpointPath('best');
+    return existsSync(best) ? best : this.checkpointPath('last');
+  }
+
   /** The recipe of the run. */
   recipe(): Recipe {
     return parseRecipe(this.recipeText(), { file: this.recipePath });

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers, type Shape } from '@tensorflow/tfjs-layers';
 import { attend, splitHeads, type WindowAttentionConfig } from '../attention.ts';
 import { lastSize, weightInitializer } from '../layer.ts';
-import { shiftMask } from '../mask.ts';
+import { windowMask } from '../mask.ts';
 import { continuousPositionBias } from './position-bias.ts';
 
 /** Largest logarithm of the factor on the cosines: the temperature stays above 0.01. */
@@ -104,7 +104,7 @@ export class CosineWindowAttention extends layers.Layer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     return tf.tidy(() => {
       const [qkv, map] = inputs as [tf.Tensor3D, tf.Tensor4D];
-      const mask = this.shift > 0 ? this.mask(map) : undefined;
+      const mask = windowMask(map, this.window, this.shift);
       return cosineAttention(
         tf.add(qkv, this.biases()),
         this.scale.read() as tf.Tensor1D,
@@ -126,12 +126,6 @@ export class CosineWindowAttention extends layers.Layer {
       out: this.out.read() as unknown as tf.Tensor2D,
     };
     return continuousPositionBias(network, this.window, this.pretrainedWindow);
-  }
-
-  private mask(map: tf.Tensor4D): tf.Tensor2D {
-    const values = shiftMask(map.shape[1], map.shape[2], this.window, this.shift);
-    const pairs = this.window ** 4;
-    return tf.tensor2d(values, [values.length / pairs, pairs]);
   }
 
   override computeOutputShape(shapes: Shape | Shape[]): Shape {

@@ -1,5 +1,5 @@
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import type { Apply } from '../block.ts';
+import type { Apply, BlockConfig } from '../block.ts';
 import { Linear } from '../dense.ts';
 import { DropPath } from '../drop-path.ts';
 import { LayerNorm } from '../layer-norm.ts';
@@ -7,17 +7,8 @@ import { WindowPartition, WindowReverse } from '../window.ts';
 import { CosineWindowAttention } from './attention.ts';
 
 /** The numbers of one Swin V2 block. */
-interface BlockConfig {
-  /** Prefix of the layers' names, for instance `stages.0.blocks.1`. */
-  name: string;
-  channels: number;
-  heads: number;
-  window: number;
-  shift: number;
+interface V2BlockConfig extends BlockConfig {
   pretrainedWindow: number;
-  mlpRatio: number;
-  /** Stochastic depth of both residual branches. */
-  dropPath: number;
 }
 
 /**
@@ -30,13 +21,13 @@ interface BlockConfig {
  * @param apply How a layer is applied.
  * @returns A map of the same shape.
  */
-export function swinV2Block(x: SymbolicTensor, config: BlockConfig, apply: Apply): SymbolicTensor {
+export function swinV2Block(x: SymbolicTensor, config: V2BlockConfig, apply: Apply): SymbolicTensor {
   const { name } = config;
   const attended = apply(layers.add({ name: `${name}.add1` }), [x, attention(x, config, apply)]);
   return apply(layers.add({ name: `${name}.add2` }), [attended, mlp(attended, config, apply)]);
 }
 
-function attention(x: SymbolicTensor, config: BlockConfig, apply: Apply): SymbolicTensor {
+function attention(x: SymbolicTensor, config: V2BlockConfig, apply: Apply): SymbolicTensor {
   const { name, channels, heads, window, shift, pretrainedWindow } = config;
   const windows = apply(new WindowPartition({ name: `${name}.attn.partition`, window, shift }), x);
   const qkv = apply(new Linear({ name: `${name}.attn.qkv`, units: 3 * channels, useBias: false }), windows);
@@ -48,7 +39,7 @@ function attention(x: SymbolicTensor, config: BlockConfig, apply: Apply): Symbol
   return apply(new DropPath({ name: `${name}.attn`, rate: config.dropPath }), normed);
 }
 
-function mlp(x: SymbolicTensor, config: BlockConfig, apply: Apply): SymbolicTensor {
+function mlp(x: SymbolicTensor, config: V2BlockConfig, apply: Apply): SymbolicTensor {
   const { name, channels, mlpRatio } = config;
   const units = Math.round(mlpRatio * channels);
   const hidden = apply(new Linear({ name: `${name}.mlp.fc1`, units, activation: 'gelu' }), x);

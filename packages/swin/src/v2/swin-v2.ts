@@ -5,6 +5,7 @@ import { Linear } from '../dense.ts';
 import { LayerNorm } from '../layer-norm.ts';
 import { PatchGather } from '../patch.ts';
 import { stageBlocks } from '../stage-blocks.ts';
+import { patchEmbed } from '../swin.ts';
 import { swinV2Block } from './block.ts';
 import { checkV2Config, type SwinV2Config, type WholeSwinV2Config } from './config.ts';
 
@@ -64,12 +65,6 @@ function buildSwinV2(partial: SwinV2Config, apply: Apply): LayersModel {
     if (config.outLevels.includes(s)) outputs.push(apply(new LayerNorm({ name: `norm${s}` }), x));
   }
   return model({ inputs: images, outputs, name: 'swin_v2' });
-}
-
-function patchEmbed(images: SymbolicTensor, config: WholeSwinV2Config, apply: Apply): SymbolicTensor {
-  const patches = apply(new PatchGather({ name: 'patch_embed.gather', size: config.patch }), images);
-  const tokens = apply(new Linear({ name: 'patch_embed.proj', units: config.embedDim }), patches);
-  return apply(new LayerNorm({ name: 'patch_embed.norm' }), tokens);
 }
 
 function patchMerging(x: SymbolicTensor, name: string, units: number, apply: Apply): SymbolicTensor {
