@@ -1,4 +1,4 @@
-import { type OpenModelOptions, openModel } from '@e3va/hub';
+import { type OpenModelOptions, withModel } from '@e3va/hub';
 import type { WeightFile, WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { blankConvNeXt } from './convnext/convnext.ts';
@@ -61,12 +61,7 @@ export async function loadBackbone(
   options: LoadBackboneOptions = {},
 ): Promise<LayersModel> {
   if (typeof source !== 'string') return load(source, options);
-  const files = await openModel(hubIds[source] ?? source, options);
-  try {
-    return await load(files, options);
-  } finally {
-    await files.close();
-  }
+  return withModel(hubIds[source] ?? source, options, (files) => load(files, options));
 }
 
 /** Model ids of the presets, by family and name. */

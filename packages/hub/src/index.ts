@@ -18,7 +18,7 @@ export {
   HubStallError,
   HubUnavailableError,
 } from './errors.ts';
-export { type ModelFiles, type OpenModelOptions, openModel } from './model/open-model.ts';
+export { type ModelFiles, type OpenModelOptions, openModel, withModel } from './model/open-model.ts';
 export { type ModelId, parseModelId } from './names.ts';
 export { type ResolveFileOptions, resolveFile } from './resolve-file.ts';
 export type { HubOptions, HubProgress } from './settings.ts';

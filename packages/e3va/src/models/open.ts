@@ -1,4 +1,4 @@
-import { type ModelFiles, type OpenModelOptions, openModel } from '@e3va/hub';
+import { type ModelFiles, type OpenModelOptions, withModel } from '@e3va/hub';
 import { hubIdOf } from './catalogue.ts';
 
 /** How far the download of a file is. */
@@ -18,12 +18,5 @@ export function otherClasses(source: string, trained: number, classes: number): 
  * @param source As {@link openModel} takes it (`org/name@revision` for a branch, tag or commit), or a name of {@link models}.
  */
 export async function withModelFiles<T>(source: string, use: (files: ModelFiles) => Promise<T>): Promise<T> {
-  const files = await openModel(hubIdOf(source), {
-    ...(downloads.onProgress && { onProgress: downloads.onProgress }),
-  });
-  try {
-    return await use(files);
-  } finally {
-    await files.close();
-  }
+  return withModel(hubIdOf(source), downloads, use);
 }

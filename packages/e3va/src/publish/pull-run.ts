@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '@e3va/adapter-core';
-import { type HubOptions, openModel } from '@e3va/hub';
+import { type HubOptions, withModel } from '@e3va/hub';
 import { CheckpointError, RunError } from '../errors.ts';
 import { formatRecipe } from '../recipe/load.ts';
 import { isPublished, publishable, readPublished } from './published.ts';
@@ -19,18 +19,15 @@ export async function pullRun(id: string, dir: string, hub: HubOptions = {}): Pr
   if (existsSync(join(dir, 'recipe.yaml'))) {
     throw new RunError({ what: `${dir} holds a run already`, fix: 'choose another folder with --out' });
   }
-  const files = await openModel(id, hub);
-  try {
-    if (!isPublished(files.weights)) {
+  await withModel(id, hub, async ({ weights }) => {
+    if (!isPublished(weights)) {
       throw new CheckpointError({
         what: `${id} is no model that e3va push published`,
         fix: `a model of another library is used by its name: e3va predict --model ${id}`,
       });
     }
-    const checkpoint = await readPublished(files.weights);
+    const checkpoint = await readPublished(weights);
     await writeFileAtomic(join(dir, 'checkpoints', 'best.safetensors'), publishable(checkpoint));
     await writeFileAtomic(join(dir, 'recipe.yaml'), formatRecipe(checkpoint.info.recipe));
-  } finally {
-    await files.close();
-  }
+  });
 }

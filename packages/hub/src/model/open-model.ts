@@ -71,6 +71,32 @@ export async function openModel(source: string | URL, options: OpenModelOptions 
   }
 }
 
+/**
+ * Opens a model as {@link openModel} does, and closes it after use, also on an error.
+ *
+ * @param use What is done with it.
+ * @returns What `use` gives.
+ *
+ * @example
+ * ```ts no-run
+ * import { withModel } from '@e3va/hub';
+ *
+ * const tensors = await withModel('facebook/dinov2-small', {}, async ({ weights }) => weights.entries.size);
+ * ```
+ */
+export async function withModel<T>(
+  source: string | URL,
+  options: OpenModelOptions,
+  use: (files: ModelFiles) => Promise<T>,
+): Promise<T> {
+  const files = await openModel(source, options);
+  try {
+    return await use(files);
+  } finally {
+    await files.close();
+  }
+}
+
 /** Opens a model of a hub; what the cache has, if the hub cannot be reached. */
 async function openRemote(settings: HubSettings, id: ModelId, file?: string): Promise<ModelFiles> {
   try {

@@ -1,4 +1,4 @@
-import { type HubOptions, type ModelFiles, openModel } from '@e3va/hub';
+import { type HubOptions, type ModelFiles, withModel } from '@e3va/hub';
 import { openWeights, type WeightFile, type WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { blankSwinClassifier } from '../classifier.ts';
@@ -122,24 +122,19 @@ async function loaded(model: LayersModel, weights: WeightFile, strict?: boolean)
 async function withWeights<T>(
   source: string | Pick<ModelFiles, 'weights'>,
   hub: HubOptions,
-  use: (files: { weights: WeightFile }) => Promise<T>,
+  use: (files: Pick<ModelFiles, 'weights'>) => Promise<T>,
 ): Promise<T> {
   if (typeof source !== 'string') return use(source);
-  const files = await open(source, hub);
-  try {
-    return await use(files);
-  } finally {
-    await files.close();
-  }
-}
-
-async function open(source: string, hub: HubOptions): Promise<Pick<ModelFiles, 'weights' | 'close'>> {
   const embedded = Object.hasOwn(embeddedWeights, source) ? embeddedWeights[source] : undefined;
   if (embedded) {
-    const weights = await openWeights(embedded(), { name: `Swin ${source}` });
-    return { weights, close: () => weights.close() };
+    const weights = await openWeights(embedded(), { name: `Swin ${source}` }); // needs nothing of a hub
+    try {
+      return await use({ weights });
+    } finally {
+      await weights.close();
+    }
   }
   const presets: Readonly<Record<string, SwinPreset>> = swinPresets;
   const preset = Object.hasOwn(presets, source) ? presets[source] : undefined;
-  return openModel(preset?.hub ?? source, hub);
+  return withModel(preset?.hub ?? source, hub, use);
 }

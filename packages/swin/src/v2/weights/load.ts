@@ -1,4 +1,4 @@
-import { type HubOptions, openModel } from '@e3va/hub';
+import { type HubOptions, withModel } from '@e3va/hub';
 import type { WeightFile, WeightsReport } from '@e3va/weight-files';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { SwinV2Config } from '../config.ts';
@@ -53,12 +53,7 @@ export async function loadSwinV2(
 ): Promise<LayersModel> {
   const own = { config, dropPath, outLevels, strict, onReport };
   if (typeof source !== 'string') return build(source, own);
-  const files = await openModel(hubIdOf(source), hub);
-  try {
-    return await build(files, own);
-  } finally {
-    await files.close();
-  }
+  return withModel(hubIdOf(source), hub, (files) => build(files, own));
 }
 
 function hubIdOf(source: string): string {
